@@ -1,0 +1,135 @@
+import { z } from 'zod'
+import { verdictClasses, type VerdictClass } from './verdict.ts'
+
+/**
+ * What a run writes down about itself. Two forms of the same facts: `progress.ndjson` (one event a line, appended as
+ * things happen, so it survives any crash) and `run.json` (the whole run, made from the events when it ends).
+ */
+
+const verdictClass = z.enum(Object.keys(verdictClasses) as [VerdictClass, ...VerdictClass[]])
+
+export const verdictRecord = z.object({
+  class: verdictClass,
+  diagnosis: z.string(),
+  evidence: z.array(z.string()),
+  remedy: z.string().optional(),
+})
+
+/** One of the three questions asked of an expected call. `unknown`: an earlier answer made it pointless to ask. */
+export const findingRecord = z.object({ answer: z.enum(['yes', 'no', 'unknown']), detail: z.string() })
+
+export const callRecord = z.object({
+  tool: z.string(),
+  arguments: z.record(z.string(), z.unknown()),
+  attempted: findingRecord,
+  executed: findingRecord,
+  effective: findingRecord,
+})
+
+/** A tool call as the agent's transcript tells it. */
+export const observedCallRecord = z.object({
+  server: z.string(),
+  tool: z.string(),
+  arguments: z.unknown(),
+  status: z.enum(['completed', 'failed', 'abandoned']),
+  error: z.string().optional(),
+})
+
+export const stageRecord = z.object({
+  agent: z.object({ name: z.string(), version: z.string(), file: z.string() }),
+  model: z.string(),
+  prompt: z.string(),
+  /** Paths relative to the workspace, and after the run to the results folder. */
+  transcript: z.string(),
+  stderr: z.string(),
+  modelLog: z.string().optional(),
+  end: z.enum(['completed', 'failed', 'interrupted', 'silent', 'deadline']),
+  exitCode: z.number().nullable(),
+  modelRequests: z.number(),
+  usage: z.record(z.string(), z.number()),
+  offeredTools: z.array(z.string()),
+  calls: z.array(callRecord),
+  observed: z.array(observedCallRecord),
+})
+
+const at = z.iso.datetime()
+const status = z.enum(['passed', 'failed', 'skipped'])
+
+export const progressEvent = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('run-started'), at, run: z.string(), suite: z.string(), workspace: z.string(), results: z.string() }),
+  /** A value worth keeping: a version, a commit id, a port. */
+  z.object({ type: z.literal('fact'), at, name: z.string(), value: z.string() }),
+  /** `set-up`: the lane was not asked for; it runs because another one needs the state it leaves. */
+  z.object({ type: z.literal('lane-started'), at, lane: z.string(), purpose: z.enum(['selected', 'set-up']), index: z.number(), of: z.number() }),
+  z.object({ type: z.literal('step-started'), at, lane: z.string(), step: z.string(), kind: z.enum(['step', 'stage', 'check']), budgetMs: z.number() }),
+  z.object({
+    type: z.literal('step-ended'), at, lane: z.string(), step: z.string(), status,
+    durationMs: z.number(),
+    /** Why it failed, or why it was skipped. */
+    verdict: verdictRecord.optional(), reason: z.string().optional(),
+    logs: z.array(z.string()), stage: stageRecord.optional(),
+  }),
+  z.object({ type: z.literal('lane-ended'), at, lane: z.string(), status, durationMs: z.number(), verdict: verdictRecord.optional(), reason: z.string().optional() }),
+  z.object({ type: z.literal('teardown-started'), at }),
+  z.object({ type: z.literal('teardown-ended'), at, durationMs: z.number(), ended: z.number(), leftovers: z.array(z.string()), workspaceKept: z.boolean() }),
+])
+
+export const testRecord = z.object({
+  name: z.string(),
+  status: z.enum(['passed', 'failed', 'skipped', 'not-run']),
+  durationMs: z.number(),
+  /** Skip reason or failure message. */
+  message: z.string().optional(),
+})
+
+export const stepRecord = z.object({
+  name: z.string(),
+  kind: z.enum(['step', 'stage', 'check']),
+  status: z.enum(['passed', 'failed', 'skipped', 'running']),
+  startedAt: z.string(),
+  durationMs: z.number(),
+  budgetMs: z.number(),
+  verdict: verdictRecord.optional(),
+  reason: z.string().optional(),
+  logs: z.array(z.string()),
+  stage: stageRecord.optional(),
+})
+
+export const laneRecord = z.object({
+  name: z.string(),
+  purpose: z.enum(['selected', 'set-up']),
+  status: z.enum(['passed', 'failed', 'skipped', 'not-run']),
+  startedAt: z.string().optional(),
+  durationMs: z.number(),
+  verdict: verdictRecord.optional(),
+  reason: z.string().optional(),
+  /** What to type to see this lane fail again in a workspace that is kept. */
+  reproduce: z.string().optional(),
+  steps: z.array(stepRecord),
+  tests: z.array(testRecord),
+})
+
+export const runRecord = z.object({
+  schema: z.literal(1),
+  run: z.string(),
+  suite: z.string(),
+  outcome: z.enum(['passed', 'failed', 'interrupted']),
+  startedAt: z.string(),
+  durationMs: z.number(),
+  /** Versions, commit ids, ports. */
+  facts: z.record(z.string(), z.string()),
+  lanes: z.array(laneRecord),
+  /** Errors that belong to no lane. */
+  errors: z.array(z.string()),
+  teardown: z.object({ durationMs: z.number(), ended: z.number(), leftovers: z.array(z.string()), workspaceKept: z.boolean() }).nullable(),
+})
+
+export type ProgressEvent = z.infer<typeof progressEvent>
+export type VerdictRecord = z.infer<typeof verdictRecord>
+export type FindingRecord = z.infer<typeof findingRecord>
+export type CallRecord = z.infer<typeof callRecord>
+export type StageRecord = z.infer<typeof stageRecord>
+export type StepRecord = z.infer<typeof stepRecord>
+export type LaneRecord = z.infer<typeof laneRecord>
+export type TestRecord = z.infer<typeof testRecord>
+export type RunRecord = z.infer<typeof runRecord>

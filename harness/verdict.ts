@@ -1,0 +1,77 @@
+/** Why a lane failed: the closed set of classes, each with the sentence that explains it to a newcomer. */
+export const verdictClasses = {
+  prerequisite: 'something the run needs is not on this machine',
+  clone: 'a source could not be cloned',
+  'bootstrap-step': 'a step that prepares the stack failed',
+  budget: 'a step took longer than its budget',
+  restart: 'the stack did not start',
+  'port-mismatch': 'the stack listens on another port than the one it was given',
+  readiness: 'the stack started but never became ready',
+  catalog: 'the tools on offer are not the tools intended',
+  'agent-startup': 'the agent ended before its session began',
+  'agent-hang': 'the agent stopped making progress',
+  'agent-protocol': 'the agent speaks in a way this version does not understand',
+  model: 'the model endpoint failed',
+  'model-script': 'the agent and the scripted model disagree about the conversation',
+  'tool-missing': 'a tool the stage needs was not offered to the agent',
+  'tool-failed': 'a tool answered with an error',
+  'not-attempted': 'the agent did not make a call it was asked for',
+  'not-effective': 'a call succeeded but changed nothing',
+  'evidence-conflict': 'the agent and the server tell different stories',
+  'dirty-repo': 'tracked or untracked files of the clone changed',
+  drift: 'the state on disk and the live stack differ',
+  'check-failed': "a check of the suite's own failed",
+  leak: 'something was left behind',
+  interrupted: 'the run was stopped from outside',
+  'harness-bug': 'clone-smoke itself failed',
+} as const
+
+export type VerdictClass = keyof typeof verdictClasses
+
+export interface Verdict {
+  readonly class: VerdictClass
+  /** One sentence: what happened, with the values. */
+  readonly diagnosis: string
+  /** Files a person would open next. */
+  readonly evidence: readonly string[]
+  /** What to type or change next, where that is known. */
+  readonly remedy?: string | undefined
+}
+
+/** A failure whose cause is known. The first one thrown in a lane is the lane's verdict. */
+export class VerdictError extends Error {
+  override readonly name = 'VerdictError'
+  readonly verdict: Verdict
+
+  constructor(verdict: Verdict, options?: ErrorOptions) {
+    super(describeVerdict(verdict), options)
+    this.verdict = verdict
+  }
+}
+
+/** Builds the error to throw; the shortest way to say why a lane fails. */
+export function fail(
+  verdictClass: VerdictClass,
+  diagnosis: string,
+  more: { evidence?: readonly string[]; remedy?: string | undefined; cause?: unknown } = {},
+): VerdictError {
+  return new VerdictError(
+    { class: verdictClass, diagnosis, evidence: more.evidence ?? [], remedy: more.remedy },
+    more.cause === undefined ? undefined : { cause: more.cause },
+  )
+}
+
+/** The verdict of any thrown value: its own, or `fallback` with the error's message. */
+export function verdictOf(error: unknown, fallback: VerdictClass = 'harness-bug'): Verdict {
+  if (error instanceof VerdictError) return error.verdict
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return { class: fallback, diagnosis: text, evidence: [] }
+}
+
+export function describeVerdict(verdict: Verdict): string {
+  return [
+    `${verdict.class}: ${verdict.diagnosis}`,
+    ...verdict.evidence.map((path) => `  evidence: ${path}`),
+    ...(verdict.remedy === undefined ? [] : [`  next: ${verdict.remedy}`]),
+  ].join('\n')
+}
