@@ -1,0 +1,21 @@
+/** Bad input: nothing was touched. Ends the program with exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+  readonly exitCode = 2
+
+  /** @param remedy what to type or change next */
+  constructor(message: string, remedy: string) {
+    super(`${message}\n  next: ${remedy}`)
+  }
+}
+
+/** Something the run needs is not on this machine; nothing was touched. Ends the program with exit code 3. */
+export class PrerequisiteError extends Error {
+  override readonly name = 'PrerequisiteError'
+  readonly exitCode = 3
+
+  /** @param remedy the command that brings it */
+  constructor(message: string, remedy: string) {
+    super(`${message}\n  next: ${remedy}`)
+  }
+}

@@ -1,0 +1,246 @@
+import { join, relative } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { StageRecord } from '../record.ts'
+import type { AnyLane, RunRequest, StageDefinition, StepContext, StepDefinition } from '../suite.ts'
+import { fail, verdictOf, type Verdict } from '../verdict.ts'
+import type { ProcessHost } from '../processes/process.ts'
+import type { Recorder } from './recorder.ts'
+
+export interface StepResult {
+  readonly status: 'passed' | 'failed' | 'skipped'
+  readonly verdict?: Verdict
+  readonly reason?: string
+  readonly stage?: StageRecord
+}
+
+export interface LaneOutcome {
+  readonly status: 'passed' | 'failed'
+  readonly verdict?: Verdict
+  readonly facts?: object
+}
+
+/** What a lane gets from the harness, apart from its own definition. */
+export interface LaneSurroundings {
+  readonly base: Omit<StepContext, 'signal' | 'run' | 'clone'>
+  readonly clone: (name: string, run: StepContext['run']) => ReturnType<StepContext['clone']>
+  readonly host: ProcessHost
+  readonly recorder: Recorder
+  /** Aborts when the run is stopped from outside. */
+  readonly stopped: AbortSignal
+  readonly budgetScale: number
+  readonly stageMs: number
+  readonly afterEachStep: (context: StepContext, step: string) => Promise<void>
+  readonly runStage: (
+    name: string, definition: StageDefinition<never>, context: StepContext, record: (stage: StageRecord) => void,
+  ) => Promise<void>
+}
+
+/** A step that was told to stop may take this long to let go before it is left behind. Milliseconds. */
+const letGoMs = 10_000
+
+/** Runs one lane once; its steps can be awaited one by one, by name. */
+export class LaneRun {
+  readonly lane: AnyLane
+  /** Settles when the lane's work has ended. Never rejects. */
+  readonly ended: Promise<LaneOutcome>
+  readonly #around: LaneSurroundings
+  readonly #results = new Map<string, PromiseWithResolvers<StepResult>>()
+  readonly #settled = new Map<string, StepResult>()
+
+  constructor(lane: AnyLane, facts: object, surroundings: LaneSurroundings) {
+    this.lane = lane
+    this.#around = surroundings
+    for (const name of Object.keys(lane.steps)) this.#results.set(name, withResolvers())
+    this.ended = this.#work(facts)
+  }
+
+  /** The result of a step once it has ended, or was passed over. Never rejects. */
+  step(name: string): Promise<StepResult> {
+    const result = this.#results.get(name)
+    if (!result) throw new Error(`lane ${this.lane.name} has no step ${name}; it has ${[...this.#results.keys()].join(', ')}`)
+    return result.promise
+  }
+
+  /** What a step of this lane may take, in milliseconds. */
+  budgetOf(definition: StepDefinition | StageDefinition<never>): number {
+    return definition.kind === 'stage' ? this.#around.stageMs : definition.budgetMs * this.#around.budgetScale
+  }
+
+  async #work(facts: object): Promise<LaneOutcome> {
+    try {
+      const context = {
+        facts,
+        step: <T>(name: string, work: (context: StepContext) => Promise<T>) => this.#step(name, work),
+        stage: (name: string) => this.#stage(name),
+      }
+      const left = await this.lane.work(context as never)
+      const forgotten = Object.keys(this.lane.steps).find((name) => !this.#settled.has(name))
+      if (forgotten !== undefined) {
+        throw fail('harness-bug', `lane ${this.lane.name} ended without running its step "${forgotten}"`)
+      }
+      return { status: 'passed', facts: left }
+    } catch (error) {
+      const failed = [...this.#settled].find(([, result]) => result.status === 'failed')
+      const verdict = failed?.[1].verdict ?? verdictOf(error)
+      const reason = failed === undefined ? verdict.diagnosis : `step "${failed[0]}" failed`
+      for (const name of this.#results.keys()) if (!this.#settled.has(name)) this.#skip(name, reason)
+      return { status: 'failed', verdict }
+    }
+  }
+
+  #definition(name: string): StepDefinition | StageDefinition<never> {
+    const definition = this.lane.steps[name]
+    if (!definition || this.#settled.has(name)) {
+      throw fail('harness-bug', `lane ${this.lane.name} ${definition ? 'runs twice' : 'does not declare'} the step "${name}"`)
+    }
+    return definition
+  }
+
+  async #step<T>(name: string, work: (context: StepContext) => Promise<T>): Promise<T> {
+    return this.#timed(name, this.#definition(name), work)
+  }
+
+  async #stage(name: string): Promise<void> {
+    const definition = this.#definition(name)
+    if (definition.kind !== 'stage') throw fail('harness-bug', `step "${name}" of lane ${this.lane.name} is not a stage`)
+    let record: StageRecord | undefined
+    await this.#timed(
+      name, definition,
+      (context) => this.#around.runStage(name, definition, context, (stage) => { record = stage }),
+      () => record,
+    )
+  }
+
+  /** Runs the work with its budget, then the suite's invariants; records how it went. */
+  async #timed<T>(
+    name: string,
+    definition: StepDefinition | StageDefinition<never>,
+    work: (context: StepContext) => Promise<T>,
+    stageRecord: () => StageRecord | undefined = () => undefined,
+  ): Promise<T> {
+    const { recorder, stopped } = this.#around
+    const budgetMs = this.budgetOf(definition)
+    // The agent keeps to the stage's own deadline; the judging after it needs a moment more.
+    const boundMs = definition.kind === 'stage' ? budgetMs + letGoMs : budgetMs
+    const startedAt = performance.now()
+    const logs = new Set<string>()
+    const over = new AbortController()
+    const timer = setTimeout(() => { over.abort('budget') }, boundMs)
+    const context = this.#context(name, AbortSignal.any([over.signal, stopped]), () => boundMs - (performance.now() - startedAt), logs)
+    recorder.add({ type: 'step-started', lane: this.lane.name, step: name, kind: definition.kind, budgetMs })
+    const finish = (result: StepResult): void => {
+      const stage = stageRecord()
+      recorder.add({
+        type: 'step-ended', lane: this.lane.name, step: name, status: result.status, logs: [...logs],
+        durationMs: performance.now() - startedAt,
+        ...(result.verdict && { verdict: { ...result.verdict, evidence: [...result.verdict.evidence] } }),
+        ...(stage && { stage }),
+      })
+      this.#settle(name, { ...result, ...(stage && { stage }) })
+    }
+    try {
+      const value = await bounded(work(context), context.signal)
+      clearTimeout(timer)
+      await this.#around.afterEachStep({ ...context, signal: stopped }, name)
+      finish({ status: 'passed' })
+      return value
+    } catch (error) {
+      const verdict = this.#explain(error, name, definition, { boundMs, over: over.signal.aborted, logs })
+      finish({ status: 'failed', verdict })
+      throw error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  #explain(
+    error: unknown, name: string, definition: StepDefinition | StageDefinition<never>,
+    facts: { boundMs: number; over: boolean; logs: ReadonlySet<string> },
+  ): Verdict {
+    if (this.#around.stopped.aborted) {
+      return fail('interrupted', `step "${name}" was stopped: ${String(this.#around.stopped.reason)}`).verdict
+    }
+    const own = verdictOf(error, definition.kind === 'step' ? definition.failsAs : 'harness-bug')
+    if (!facts.over) return own
+    const last = own.class === 'budget' ? '' : `; it was at: ${own.diagnosis}`
+    return fail('budget', `step "${name}" took longer than its budget of ${facts.boundMs / 1000} s${last}`, {
+      evidence: [...own.evidence, ...facts.logs].filter((path, index, all) => all.indexOf(path) === index),
+      remedy: 'find out what it waits for; SMOKE_BUDGET_SCALE=2 only helps where the machine is slow',
+    }).verdict
+  }
+
+  #context(step: string, signal: AbortSignal, leftMs: () => number, logs: Set<string>): StepContext {
+    const { base, host, clone } = this.#around
+    const run = async (request: RunRequest): Promise<string> => {
+      const name = request.name ?? step
+      const log = join(base.paths.logs, `${this.lane.name}-${name.replaceAll(/[^\w.-]+/g, '-')}.log`)
+      logs.add(relative(base.paths.root, log))
+      const stdout: string[] = []
+      const deadlineMs = Math.max(1, Math.min(leftMs(), request.deadlineMs ?? Infinity))
+      const child = await host.start({
+        name: `${this.lane.name}/${name}`, file: request.file, args: request.args, cwd: request.cwd,
+        env: { ...base.env, ...request.env }, stdout: log, stderr: log, deadlineMs, signal,
+        onLine: (line, stream) => {
+          if (stream === 'stdout') stdout.push(line)
+          request.onLine?.(line)
+        },
+      })
+      const end = await child.ended
+      const command = [request.file.split('/').at(-1), ...request.args].join(' ')
+      const tail = end.lastLines.slice(-12).join('\n')
+      if (end.cause === 'deadline') {
+        throw fail('budget', `\`${command}\` did not end within ${(deadlineMs / 1000).toFixed(1)} s; last lines:\n${tail || '(no output)'}`, { evidence: [relative(base.paths.root, log)] })
+      }
+      if (end.cause !== 'exit') throw fail('interrupted', `\`${command}\` was stopped (${end.cause}); last lines:\n${tail || '(no output)'}`, { evidence: [relative(base.paths.root, log)] })
+      if (end.exitCode !== 0) {
+        const definition = this.lane.steps[step]
+        const how = end.signal === null ? `exited with ${String(end.exitCode)}` : `was killed by ${end.signal}`
+        throw fail(definition?.kind === 'step' ? definition.failsAs : 'check-failed', `\`${command}\` ${how}; last lines:\n${tail || '(no output)'}`, { evidence: [relative(base.paths.root, log)] })
+      }
+      return stdout.join('\n')
+    }
+    return { ...base, signal, run, clone: (name) => clone(name, run) }
+  }
+
+  #skip(name: string, reason: string): void {
+    this.#around.recorder.add({ type: 'step-ended', lane: this.lane.name, step: name, status: 'skipped', durationMs: 0, reason, logs: [] })
+    this.#settle(name, { status: 'skipped', reason })
+  }
+
+  #settle(name: string, result: StepResult): void {
+    this.#settled.set(name, result)
+    this.#results.get(name)?.resolve(result)
+  }
+}
+
+/** The work's result; when it is told to stop and does not let go in time, it is left behind. */
+async function bounded<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const letGo = new AbortController()
+  const leftBehind = new Promise<never>((_, reject) => {
+    const onAbort = (): void => {
+      delay(letGoMs, undefined, { signal: letGo.signal }).then(
+        () => { reject(fail('budget', 'it did not stop when it was told to')) },
+        () => undefined,
+      )
+    }
+    if (signal.aborted) onAbort()
+    else signal.addEventListener('abort', onAbort, { once: true })
+  })
+  try {
+    return await Promise.race([work, leftBehind])
+  } finally {
+    letGo.abort()
+  }
+}
+
+interface PromiseWithResolvers<T> {
+  readonly promise: Promise<T>
+  readonly resolve: (value: T) => void
+}
+
+/** `Promise.withResolvers` of Node 22, for Node 20. */
+function withResolvers<T>(): PromiseWithResolvers<T> {
+  let resolve: (value: T) => void = () => undefined
+  const promise = new Promise<T>((settle) => { resolve = settle })
+  return { promise, resolve }
+}

@@ -1,0 +1,22 @@
+import type { Options } from '../options.ts'
+
+/** What the main process tells the worker about the run. Plain data: it crosses a process border. */
+export interface RunInfo {
+  readonly run: string
+  readonly sandboxId: string
+  readonly workspace: string
+  readonly results: string
+  readonly options: Options
+  readonly ports: Readonly<Record<string, number>>
+  readonly agentFile: string
+  /** Lane names in declared order. */
+  readonly lanes: readonly string[]
+  /** Lanes that were asked for; the others run only where a selected one needs their state. */
+  readonly selected: readonly string[]
+}
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    smokeRun: RunInfo
+  }
+}

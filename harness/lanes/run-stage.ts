@@ -1,0 +1,65 @@
+import { relative } from 'node:path'
+import type { Agent } from '../agents/agent.ts'
+import { startScriptedModel } from '../models/scripted.ts'
+import type { ProcessHost } from '../processes/process.ts'
+import type { StageRecord } from '../record.ts'
+import type { AgentWiring, StageDefinition, StepContext } from '../suite.ts'
+import { VerdictError } from '../verdict.ts'
+import { judgeStage } from './judge.ts'
+
+export interface StageRun {
+  readonly name: string
+  readonly definition: StageDefinition<never>
+  readonly facts: never
+  readonly context: StepContext
+  readonly agent: Agent
+  readonly host: ProcessHost
+  readonly wiring: AgentWiring
+  readonly deadlineMs: number
+  /** Path of the transcript, `<stage>.jsonl`; the other files of the stage stand beside it. */
+  readonly transcript: string
+  readonly record: (stage: StageRecord) => void
+}
+
+/** Lets the agent play a stage against the stack and judges what came of it. @throws VerdictError with the first cause */
+export async function runStage(run: StageRun): Promise<void> {
+  const { name, definition, facts, context, agent, wiring, transcript } = run
+  const stderr = transcript.replace(/\.jsonl$/, '.stderr.log')
+  const modelLog = transcript.replace(/\.jsonl$/, '.model.ndjson')
+  const prompt = definition.prompt(facts)
+  const before = (await wiring.receivedCalls()).length
+  const model = await startScriptedModel(
+    { turns: definition.calls.map(({ server, tool, arguments: args }) => [{ server, tool, arguments: args }]) },
+    { modelLog },
+  )
+  let outcome, seen
+  try {
+    outcome = await agent.run(
+      {
+        stage: name, prompt, cwd: wiring.cwd, home: context.paths.agentHome, env: context.env, servers: wiring.servers,
+        model: model.endpoint, transcript, stderr, deadlineMs: run.deadlineMs, signal: context.signal,
+      },
+      run.host,
+    )
+  } finally {
+    seen = await model.finish()
+  }
+  const received = (await wiring.receivedCalls()).slice(before)
+  const shown = (path: string): string => relative(context.paths.root, path)
+  const { calls, verdict } = await judgeStage(
+    definition.calls.map((call) => ({
+      ...call, verifyEffect: (evidence) => call.verifyEffect(evidence, { ...context, facts }),
+    })),
+    { outcome, offered: seen.offeredTools, modelProblems: seen.problems, received, files: [shown(transcript), shown(stderr), shown(modelLog)] },
+  )
+  run.record({
+    agent: { name: agent.name, version: agent.version, file: agent.file }, model: model.endpoint.name, prompt,
+    transcript: shown(transcript), stderr: shown(stderr), modelLog: shown(modelLog),
+    end: outcome.end, exitCode: outcome.exitCode, modelRequests: seen.requests, usage: { ...outcome.usage },
+    offeredTools: [...seen.offeredTools], calls: [...calls],
+    observed: outcome.calls.map(({ server, tool, arguments: args, status, error }) => ({
+      server, tool, arguments: args, status, ...(error !== undefined && { error }),
+    })),
+  })
+  if (verdict) throw new VerdictError(verdict)
+}

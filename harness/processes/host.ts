@@ -1,0 +1,167 @@
+import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { StringDecoder } from 'node:string_decoder'
+import type { Readable } from 'node:stream'
+import { execa } from 'execa'
+import { endProcesses, signalProcess } from '../sandbox/finish.ts'
+import { appendToLedger } from '../sandbox/ledger.ts'
+import { identify, isAlive, readProcesses, type ProcessIdentity, type ProcessInfo } from './table.ts'
+import type { Command, ProcessEnd, ProcessHost, RunningProcess } from './process.ts'
+
+/** How long a process may take to obey SIGINT, then SIGTERM, before SIGKILL. Milliseconds. */
+const bounds = { interrupt: 1500, terminate: 1500, drain: 500, strays: 300 }
+
+/** A host whose processes are written to `ledgerFile`, so that another process can end them when this one cannot. */
+export function createProcessHost(ledgerFile: string): ProcessHost {
+  return { start: (command) => start(command, ledgerFile) }
+}
+
+async function start(command: Command, ledgerFile: string): Promise<RunningProcess> {
+  const startedAt = performance.now()
+  const child = execa(command.file, [...command.args], {
+    cwd: command.cwd, env: { ...command.env }, extendEnv: false,
+    stdin: 'ignore', buffer: false, reject: false, cleanup: false,
+    // A session of its own: whatever it starts can be found by session id, also after it was re-parented.
+    detached: true,
+  })
+  const { pid } = child
+  if (pid === undefined) {
+    const { shortMessage } = await child
+    throw new Error(shortMessage)
+  }
+  const leader = identify(pid)
+  if (leader) appendToLedger(ledgerFile, { kind: 'session', name: command.name, leader })
+
+  const lastLines: string[] = []
+  let lastOutput = performance.now()
+  const output = openOutput(command, (line, stream) => {
+    lastOutput = performance.now()
+    lastLines.push(line.slice(0, 2000))
+    if (lastLines.length > 40) lastLines.shift()
+    command.onLine?.(line, stream)
+  })
+  const drained = Promise.all([output.read(child.stdout, 'stdout'), output.read(child.stderr, 'stderr')])
+
+  let cause: ProcessEnd['cause'] = 'exit'
+  let ending: Promise<unknown> | undefined
+  const end = (why: ProcessEnd['cause']): void => {
+    if (ending !== undefined) return
+    cause = why
+    ending = leader ? endSession(leader) : Promise.resolve(child.kill('SIGKILL'))
+  }
+  const timers: NodeJS.Timeout[] = []
+  if (Number.isFinite(command.deadlineMs)) {
+    timers.push(setTimeout(end, command.deadlineMs, 'deadline'))
+  }
+  if (command.silenceMs !== undefined) {
+    const { silenceMs } = command
+    timers.push(setInterval(() => {
+      if (performance.now() - lastOutput > silenceMs) end('silence')
+    }, Math.min(250, silenceMs)))
+  }
+  const abort = (): void => {
+    end('aborted')
+  }
+  command.signal?.addEventListener('abort', abort, { once: true })
+  if (command.signal?.aborted === true) abort()
+
+  const ended = (async (): Promise<ProcessEnd> => {
+    const exit = await new Promise<{ exitCode: number | null; signal: NodeJS.Signals | null }>((resolve) => {
+      child.once('exit', (exitCode, signal) => {
+        resolve({ exitCode, signal })
+      })
+      // A process that could start but fails later reports through `exit`; this one never started.
+      child.once('error', () => {
+        resolve({ exitCode: null, signal: null })
+      })
+    })
+    for (const timer of timers) clearTimeout(timer)
+    command.signal?.removeEventListener('abort', abort)
+    await ending
+    // A stray that holds the pipe must not hold us: its session is ended, then the pipe is given a moment.
+    if (leader) await endStrays(leader)
+    await Promise.race([drained, delay(bounds.drain, undefined, { ref: false })])
+    output.close()
+    if (leader) appendToLedger(ledgerFile, { kind: 'session-ended', pid })
+    return { ...exit, durationMs: performance.now() - startedAt, cause, lastLines }
+  })()
+  return {
+    pid,
+    ended,
+    stop: () => {
+      end('stopped')
+      return ended
+    },
+  }
+}
+
+function sessionMembers(leader: ProcessIdentity): ProcessInfo[] {
+  return readProcesses().filter(
+    (info) => info.session === leader.pid && info.startTime >= leader.startTime && !info.zombie,
+  )
+}
+
+/** SIGINT to the leader's group, as Ctrl+C would; then SIGTERM and SIGKILL to everything in the session. */
+async function endSession(leader: ProcessIdentity): Promise<void> {
+  for (const info of sessionMembers(leader)) if (info.group === leader.pid) signalProcess(info, 'SIGINT')
+  const deadline = performance.now() + bounds.interrupt
+  while (performance.now() < deadline && isAlive(leader)) await delay(15)
+  await endProcesses(() => sessionMembers(leader), bounds.terminate)
+}
+
+/** What a process leaves in its own session when it exits by itself gets a moment, then is ended. */
+async function endStrays(leader: ProcessIdentity): Promise<void> {
+  const deadline = performance.now() + bounds.strays
+  while (performance.now() < deadline && sessionMembers(leader).length > 0) await delay(15)
+  await endProcesses(() => sessionMembers(leader), bounds.terminate)
+}
+
+interface Output {
+  read(stream: Readable, name: 'stdout' | 'stderr'): Promise<void>
+  close(): void
+}
+
+/** Writes both streams to their files line by line. A file that cannot be written is said once, among the lines. */
+function openOutput(command: Command, onLine: (line: string, stream: 'stdout' | 'stderr') => void): Output {
+  const files = { stdout: openFile(command.stdout), stderr: -1 }
+  files.stderr = command.stderr === command.stdout ? files.stdout : openFile(command.stderr)
+  let open = true
+  let broken = false
+  const take = (line: string, stream: 'stdout' | 'stderr'): void => {
+    if (!open) return
+    try {
+      if (!broken) writeSync(files[stream], `${line}\n`)
+    } catch (error) {
+      broken = true
+      onLine(`(clone-smoke: ${command[stream]} cannot be written: ${String(error)})`, stream)
+    }
+    onLine(line, stream)
+  }
+  return {
+    read: async (readable, name) => {
+      const decoder = new StringDecoder('utf8')
+      let rest = ''
+      try {
+        for await (const chunk of readable) {
+          rest += decoder.write(chunk as Buffer)
+          const lines = rest.split('\n')
+          rest = lines.pop() ?? ''
+          for (const line of lines) take(line, name)
+        }
+      } catch {
+        // The pipe broke because the process was ended; what came until then is kept.
+      }
+      if (rest !== '') take(rest, name)
+    },
+    close: () => {
+      open = false
+      for (const fd of new Set([files.stdout, files.stderr])) closeSync(fd)
+    },
+  }
+}
+
+function openFile(path: string): number {
+  mkdirSync(dirname(path), { recursive: true })
+  return openSync(path, 'a', 0o600)
+}

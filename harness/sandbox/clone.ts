@@ -1,0 +1,42 @@
+import { cpSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Checkout, RunRequest, Source } from '../suite.ts'
+
+type Run = (request: RunRequest) => Promise<string>
+
+/** Fixed identity and time: the same files give the same commit id in every run. */
+const fixedIdentity = {
+  GIT_AUTHOR_NAME: 'clone-smoke', GIT_AUTHOR_EMAIL: 'clone-smoke@localhost', GIT_AUTHOR_DATE: '2026-01-01T00:00:00Z',
+  GIT_COMMITTER_NAME: 'clone-smoke', GIT_COMMITTER_EMAIL: 'clone-smoke@localhost', GIT_COMMITTER_DATE: '2026-01-01T00:00:00Z',
+}
+
+/** Splits `/path/or/url#ref`. */
+export function parseSource(text: string): Source {
+  const [url = '', ref] = text.split('#')
+  return ref === undefined || ref === '' ? { kind: 'git', url } : { kind: 'git', url, ref }
+}
+
+/** Clones a source into `<workspace>/<name>`; a folder first becomes a repository in `<workspace>/sources/<name>`. */
+export async function cloneSource(name: string, source: Source, workspace: string, run: Run): Promise<Checkout> {
+  const git = (args: readonly string[], cwd: string, env: Record<string, string> = {}): Promise<string> =>
+    run({ name: `clone-${name}`, file: 'git', args, cwd, env })
+  const path = join(workspace, name)
+  let url: string
+  if (source.kind === 'folder') {
+    const repository = join(workspace, 'sources', name)
+    cpSync(source.folder, repository, { recursive: true, filter: (from) => !from.endsWith('/node_modules') })
+    await git(['init', '--quiet', '--initial-branch=main'], repository)
+    await git(['add', '--all'], repository)
+    await git(['commit', '--quiet', '--message', `${name} as of this checkout of clone-smoke`], repository, fixedIdentity)
+    url = pathToFileURL(repository).href
+  } else {
+    url = source.url
+  }
+  await git(['clone', '--quiet', url, path], workspace)
+  if (source.kind === 'git' && source.ref !== undefined) {
+    await git(['checkout', '--quiet', '--detach', source.ref], path)
+  }
+  const commit = (await git(['rev-parse', 'HEAD'], path)).trim()
+  return { path, commit, from: url }
+}

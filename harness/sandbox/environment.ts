@@ -1,0 +1,42 @@
+import { join } from 'node:path'
+import { markerVariable } from './ledger.ts'
+import type { WorkspacePaths } from './workspace.ts'
+
+/** Host variables a child may see; everything else stays outside. */
+const allowed = [
+  'PATH', 'LANG', 'LANGUAGE', 'TZ', 'LC_ALL', 'LC_CTYPE', 'SHELL', 'USER', 'LOGNAME',
+  // Without these nothing can reach a registry behind a proxy or a private CA.
+  'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy',
+  'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR',
+] as const
+
+/** The environment of everything that runs in a sandbox: an allow-list of the host's, and homes of its own. */
+export function sandboxEnvironment(
+  paths: WorkspacePaths,
+  sandboxId: string,
+  host: NodeJS.ProcessEnv,
+): Record<string, string> {
+  const env: Record<string, string> = {}
+  for (const name of allowed) {
+    const value = host[name]
+    if (value !== undefined) env[name] = value
+  }
+  return {
+    ...env,
+    [markerVariable]: sandboxId,
+    HOME: paths.home,
+    TMPDIR: paths.temporary,
+    XDG_CONFIG_HOME: join(paths.home, '.config'),
+    XDG_CACHE_HOME: join(paths.home, '.cache'),
+    XDG_DATA_HOME: join(paths.home, '.local/share'),
+    XDG_STATE_HOME: join(paths.home, '.local/state'),
+    XDG_RUNTIME_DIR: paths.temporary,
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_TERMINAL_PROMPT: '0',
+    npm_config_cache: join(paths.home, '.npm'),
+    npm_config_update_notifier: 'false',
+    NO_COLOR: '1',
+    CI: '1',
+  }
+}

@@ -1,0 +1,175 @@
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { waitFor } from '../../helpers/wait-for.ts'
+import { createProcessHost } from '../processes/host.ts'
+import { bootId, identify, isAlive, readProcess, type ProcessIdentity } from '../processes/table.ts'
+import { finishLedger, ownedProcesses } from './finish.ts'
+import { appendToLedger, readLedger } from './ledger.ts'
+import { startJanitor } from './start-janitor.ts'
+
+const forever = 'setInterval(() => undefined, 1000)'
+const daemonises = fileURLToPath(new URL('../processes/fixtures/daemonises.mjs', import.meta.url))
+
+let dir: string
+let started: ProcessIdentity[]
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'finish-test-'))
+  mkdirSync(join(dir, 'workspace'))
+  started = []
+})
+afterEach(() => {
+  for (const identity of started) if (isAlive(identity)) process.kill(identity.pid, 'SIGKILL')
+  rmSync(dir, { recursive: true, force: true })
+})
+
+function openLedger(more: { keep?: boolean; boot?: string } = {}): string {
+  const file = join(dir, 'workspace', 'ledger.ndjson')
+  appendToLedger(file, {
+    kind: 'sandbox', id: `id-of-${dir}`, workspace: join(dir, 'workspace'), results: join(dir, 'results'),
+    boot: more.boot ?? bootId(), keep: more.keep ?? false,
+  })
+  return file
+}
+
+/** A process outside any ledger, watched so that the test ends it whatever happens. */
+function startProcess(options: { env?: Record<string, string>; cwd?: string; detached?: boolean } = {}): ProcessIdentity {
+  const child = spawn(process.execPath, ['-e', forever], { stdio: 'ignore', cwd: '/', env: {}, ...options })
+  child.unref()
+  return watch(child.pid)
+}
+
+function watch(pid: number | undefined): ProcessIdentity {
+  const identity = pid === undefined ? undefined : identify(pid)
+  if (!identity) throw new Error('the process did not start')
+  started.push(identity)
+  return identity
+}
+
+test.each([
+  { owned: true, why: 'the marker in its environment', options: () => ({ env: { SMOKE_SANDBOX_ID: `id-of-${dir}` } }) },
+  { owned: true, why: 'its working directory in the workspace', options: () => ({ cwd: join(dir, 'workspace') }) },
+  { owned: false, why: "another sandbox's marker", options: () => ({ env: { SMOKE_SANDBOX_ID: `id-of-${dir}-2` } }) },
+  { owned: false, why: 'a neighbouring directory with the same prefix', options: () => {
+    mkdirSync(`${join(dir, 'workspace')}-2`)
+    return { cwd: `${join(dir, 'workspace')}-2` }
+  } },
+  { owned: false, why: 'nothing that ties it to the sandbox', options: () => ({}) },
+])('a process with $why is owned: $owned', async ({ owned, options }) => {
+  const file = openLedger()
+  const identity = startProcess(options())
+  await waitFor(() => (isAlive(identity) ? true : undefined), { deadlineMs: 5000, otherwise: () => new Error('never alive') })
+  expect(ownedProcesses(readLedger(file), { harness: false }).some(({ pid }) => pid === identity.pid)).toBe(owned)
+  const result = await finishLedger(file, { harness: false })
+  expect(result.leftovers).toEqual([])
+  expect(isAlive(identity)).toBe(!owned)
+})
+
+test('a recorded session is owned, a later one with the same number is not', async () => {
+  const file = openLedger()
+  const leader = startProcess({ detached: true })
+  appendToLedger(file, { kind: 'session', name: 'x', leader: { pid: leader.pid, startTime: leader.startTime + 1 } })
+  expect(ownedProcesses(readLedger(file), { harness: false })).toEqual([])
+  appendToLedger(file, { kind: 'session', name: 'x', leader })
+  expect(ownedProcesses(readLedger(file), { harness: false }).map(({ pid }) => pid)).toEqual([leader.pid])
+  appendToLedger(file, { kind: 'session-ended', pid: leader.pid })
+  expect(ownedProcesses(readLedger(file), { harness: false })).toEqual([])
+})
+
+test('a ledger of an earlier boot ends nothing', async () => {
+  const file = openLedger({ boot: 'another boot' })
+  const identity = startProcess({ env: { SMOKE_SANDBOX_ID: `id-of-${dir}` } })
+  await finishLedger(file, { harness: false })
+  expect(isAlive(identity)).toBe(true)
+})
+
+test('finds a daemon that left its session, by its marker', async () => {
+  const file = openLedger()
+  const host = createProcessHost(file)
+  const child = await host.start({
+    name: 'daemonises', file: process.execPath, args: [daemonises], cwd: dir, env: { SMOKE_SANDBOX_ID: `id-of-${dir}` },
+    stdout: join(dir, 'out.log'), stderr: join(dir, 'out.log'), deadlineMs: 10_000,
+  })
+  await child.ended
+  const daemon = watch(Number(/daemon (\d+)/.exec(readFileSync(join(dir, 'out.log'), 'utf8'))?.[1]))
+  expect(isAlive(daemon)).toBe(true)
+  expect(await finishLedger(file, { harness: false })).toEqual({ ended: 1, leftovers: [] })
+  expect(isAlive(daemon)).toBe(false)
+})
+
+test('runs stop commands newest first, only while their pid file names a living process', async () => {
+  const file = openLedger()
+  const log = join(dir, 'order.log')
+  const say = (word: string, whilePidFile?: string): void => {
+    appendToLedger(file, {
+      kind: 'command', name: word, file: process.execPath, cwd: dir, env: {}, timeoutMs: 10_000,
+      args: ['-e', `require('fs').appendFileSync(${JSON.stringify(log)}, '${word} ')`],
+      ...(whilePidFile !== undefined && { whilePidFile }),
+    })
+  }
+  writeFileSync(join(dir, 'alive.pid'), String(process.pid))
+  writeFileSync(join(dir, 'dead.pid'), '999999999')
+  say('first', join(dir, 'alive.pid'))
+  say('never', join(dir, 'dead.pid'))
+  say('absent', join(dir, 'no.pid'))
+  say('last')
+  await finishLedger(file, { harness: false })
+  expect(readFileSync(log, 'utf8')).toBe('last first ')
+})
+
+test('removes recorded paths and says which it could not', async () => {
+  const file = openLedger()
+  writeFileSync(join(dir, 'lock'), '')
+  appendToLedger(file, { kind: 'path', path: join(dir, 'lock') })
+  appendToLedger(file, { kind: 'path', path: '/proc/1/stat' })
+  const { leftovers } = await finishLedger(file, { harness: false })
+  expect(existsSync(join(dir, 'lock'))).toBe(false)
+  expect(leftovers).toHaveLength(1)
+  expect(leftovers[0]).toContain('/proc/1/stat')
+})
+
+test('reads a ledger whose last line was cut by a crash', () => {
+  const file = openLedger()
+  writeFileSync(file, `${readFileSync(file, 'utf8')}{"kind":"session","na`)
+  expect(readLedger(file).map(({ kind }) => kind)).toEqual(['sandbox'])
+})
+
+test.each([{ keep: false }, { keep: true }])('the janitor finishes the ledger of a harness that was killed (keep: $keep)', async ({ keep }) => {
+  const file = openLedger({ keep })
+  mkdirSync(join(dir, 'workspace', 'transcripts'))
+  writeFileSync(join(dir, 'workspace', 'transcripts', 'a.jsonl'), 'one line\n')
+  const harness = startProcess({ detached: true })
+  appendToLedger(file, { kind: 'harness', process: harness })
+  const orphan = startProcess({ detached: true, env: { SMOKE_SANDBOX_ID: `id-of-${dir}` } })
+  const owner = spawn(process.execPath, ['--input-type=module', '-e', `
+    import { spawn } from 'node:child_process'
+    spawn(process.execPath, [${JSON.stringify(await janitorProgram(file))}, ${JSON.stringify(file)}], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
+    console.log('ready'); setInterval(() => undefined, 1000)`], { stdio: ['ignore', 'pipe', 'ignore'] })
+  await new Promise((resolve) => owner.stdout.once('data', resolve))
+  owner.kill('SIGKILL')
+  await waitFor(() => (isAlive(harness) || isAlive(orphan) ? undefined : true), { deadlineMs: 20_000, otherwise: () => new Error('still alive') })
+  const transcript = join(dir, 'results', 'transcripts', 'a.jsonl')
+  await waitFor(() => (existsSync(transcript) && existsSync(join(dir, 'workspace')) === keep ? true : undefined), {
+    deadlineMs: 20_000, otherwise: () => new Error(`kept: ${existsSync(join(dir, 'workspace'))}, salvaged: ${existsSync(transcript)}`),
+  })
+  expect(readFileSync(transcript, 'utf8')).toBe('one line\n')
+})
+
+/** The program that `startJanitor` wrote; the janitor it started is dismissed at once. */
+async function janitorProgram(ledgerFile: string): Promise<string> {
+  const directory = join(dir, 'janitor')
+  await (await startJanitor(ledgerFile, directory)).dismiss()
+  return join(directory, 'sandbox', 'janitor.js')
+}
+
+test('a janitor that is dismissed does nothing', async () => {
+  const file = openLedger()
+  const identity = startProcess({ env: { SMOKE_SANDBOX_ID: `id-of-${dir}` } })
+  await (await startJanitor(file, join(dir, 'janitor'))).dismiss()
+  expect(isAlive(identity)).toBe(true)
+  expect(readProcess(identity.pid)).toBeDefined()
+  expect(existsSync(join(dir, 'workspace'))).toBe(true)
+})

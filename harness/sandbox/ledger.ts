@@ -1,0 +1,52 @@
+import { appendFileSync, readFileSync } from 'node:fs'
+import type { ProcessIdentity } from '../processes/table.ts'
+
+/** An environment variable that every process of a sandbox carries; its value is the sandbox's id. */
+export const markerVariable = 'SMOKE_SANDBOX_ID'
+
+/** What a sandbox owes the machine. Written before the thing is made, so that anyone can undo it later. */
+export type LedgerEntry =
+  | {
+      readonly kind: 'sandbox'
+      readonly id: string
+      readonly workspace: string
+      readonly results: string
+      readonly boot: string
+      readonly keep: boolean
+    }
+  /** A session (setsid) that the sandbox started; its leader's identity names it. */
+  | { readonly kind: 'session'; readonly name: string; readonly leader: ProcessIdentity }
+  | { readonly kind: 'session-ended'; readonly pid: number }
+  /** A process of the harness itself (a vitest worker): ended by the janitor, never by a living harness. */
+  | { readonly kind: 'harness'; readonly process: ProcessIdentity }
+  /** The stack's own way to stop, tried before any signal. */
+  | {
+      readonly kind: 'command'
+      readonly name: string
+      readonly file: string
+      readonly args: readonly string[]
+      readonly cwd: string
+      readonly env: Readonly<Record<string, string>>
+      /** Run only while the process named in this file lives. */
+      readonly whilePidFile?: string
+      readonly timeoutMs: number
+    }
+  /** A file or directory outside the workspace. */
+  | { readonly kind: 'path'; readonly path: string }
+
+export function appendToLedger(file: string, entry: LedgerEntry): void {
+  appendFileSync(file, `${JSON.stringify(entry)}\n`, { mode: 0o600 })
+}
+
+/** All whole lines; a line that was cut by a crash is left out. */
+export function readLedger(file: string): LedgerEntry[] {
+  const entries: LedgerEntry[] = []
+  for (const line of readFileSync(file, 'utf8').split('\n')) {
+    try {
+      if (line !== '') entries.push(JSON.parse(line) as LedgerEntry)
+    } catch {
+      // Only the last line can be cut: each is appended with one write.
+    }
+  }
+  return entries
+}

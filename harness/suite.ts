@@ -1,0 +1,218 @@
+import type { McpWiring, ObservedCall } from './agents/agent.ts'
+import type { WorkspacePaths } from './sandbox/workspace.ts'
+import type { VerdictClass } from './verdict.ts'
+
+/**
+ * The contract between the harness and a system under test.
+ *
+ * A suite names the STATES its sandbox can be in, each with the facts that hold in it, and LANES that lead from one
+ * state to another. A lane sees only the facts of the state it needs: the address of a stack exists only where the
+ * stack is up. The harness brings the sandbox to any lane's state by running the lanes that lead there.
+ */
+
+/** State name -> facts that hold in it. Facts are plain JSON: they are written to disk after every lane. */
+export type States = Record<string, object> & { nothing: object }
+
+/** The state of a new sandbox: only the workspace is there. */
+export interface Nothing {
+  readonly [fact: string]: never
+}
+
+/** Something that must be on the machine before anything is created. */
+export interface Prerequisite {
+  readonly name: string
+  /** Resolves to a version or path worth recording. @throws PrerequisiteError with the remedy */
+  readonly find: (env: NodeJS.ProcessEnv) => Promise<string>
+}
+
+/** Where a checkout comes from. */
+export type Source =
+  | { readonly kind: 'git'; readonly url: string; readonly ref?: string }
+  /** A folder of files that becomes a git repository inside the sandbox, and is then cloned like any other. */
+  | { readonly kind: 'folder'; readonly folder: string }
+
+export interface Checkout {
+  readonly path: string
+  readonly commit: string
+  readonly from: string
+}
+
+/** A step: named work with a budget. */
+export interface StepDefinition {
+  readonly kind: 'step'
+  /** Milliseconds; reaching it ends the step and fails the lane. */
+  readonly budgetMs: number
+  /** The class of a failure that does not bring its own. */
+  readonly failsAs: VerdictClass
+}
+
+/** A call the agent is asked to make, and the proof that it mattered. */
+export interface ExpectedCall<Facts> {
+  readonly server: string
+  readonly tool: string
+  /** The call must have at least these arguments with these values. */
+  readonly arguments: Readonly<Record<string, unknown>>
+  /** One sentence, e.g. `the overlay lists everything_smoke`. */
+  readonly effect: string
+  /** @throws when the effect is not there; the message says what is there instead */
+  readonly verifyEffect: (evidence: CallEvidence, context: StepContext & { readonly facts: Facts }) => Promise<void>
+}
+
+export interface CallEvidence {
+  readonly observed: ObservedCall
+  /** All text of the tool's answer, as the agent saw it. */
+  readonly text: string
+}
+
+/** A stage: one agent session that must make the given calls in the given order. */
+export interface StageDefinition<Facts> {
+  readonly kind: 'stage'
+  readonly prompt: (facts: Facts) => string
+  readonly calls: readonly ExpectedCall<Facts>[]
+}
+
+/** A tool call as the system under test logged it. */
+export interface ReceivedCall {
+  readonly tool: string
+  readonly arguments: Readonly<Record<string, unknown>>
+  readonly ok: boolean
+  readonly error?: string
+  /** Name of the client, as it introduced itself. */
+  readonly client: string
+}
+
+/** How the agent reaches the stack, and how the stack tells what it received. */
+export interface AgentWiring {
+  readonly cwd: string
+  readonly servers: Readonly<Record<string, McpWiring>>
+  /** Tool calls in the stack's own log, oldest first. */
+  readonly receivedCalls: () => Promise<readonly ReceivedCall[]>
+}
+
+export interface RunRequest {
+  /** Default: the step's name. Several commands of one step share a log per name. */
+  readonly name?: string
+  readonly file: string
+  readonly args: readonly string[]
+  readonly cwd: string
+  readonly env?: Readonly<Record<string, string>>
+  readonly onLine?: (line: string) => void
+  /** Milliseconds, when shorter than what is left of the step's budget. */
+  readonly deadlineMs?: number
+}
+
+/** What every step can use. */
+export interface StepContext {
+  readonly paths: WorkspacePaths
+  /** Ports reserved for this sandbox, by the names the suite declared. */
+  readonly ports: Readonly<Record<string, number>>
+  /** The whole environment of the suite's processes. */
+  readonly env: Readonly<Record<string, string>>
+  /** Seconds the stack may take to start and answer (SMOKE_RESTART_TIMEOUT). */
+  readonly restartSeconds: number
+  /** Aborts when the step is over its budget or the run is stopped. */
+  readonly signal: AbortSignal
+  /** Runs a command to its end; its output goes to `logs/<lane>-<name>.log`. Returns stdout. @throws VerdictError */
+  readonly run: (request: RunRequest) => Promise<string>
+  /** Clones a source of the suite to `<workspace>/<name>`. @throws VerdictError of class clone */
+  readonly clone: (name: string) => Promise<Checkout>
+  /** Registers how the stack is stopped, before it is started; also used when the harness itself dies. */
+  readonly undo: (command: { name: string; file: string; args: readonly string[]; cwd: string; whilePidFile?: string }) => void
+  /** Records a value worth keeping: a commit id, a version. */
+  readonly fact: (name: string, value: string) => void
+}
+
+export type StepTable<Facts> = Readonly<Record<string, StepDefinition | StageDefinition<Facts>>>
+
+type NamesOf<Steps, Kind> = { [Name in keyof Steps]: Steps[Name] extends { kind: Kind } ? Name : never }[keyof Steps] & string
+
+export interface LaneContext<Facts, Steps> {
+  /** The facts of the state the lane needs. */
+  readonly facts: Facts
+  /** Runs a declared step. Steps run one after another, in any order the lane likes. */
+  readonly step: <T>(name: NamesOf<Steps, 'step'>, work: (context: StepContext) => Promise<T>) => Promise<T>
+  /** Runs a declared stage with the agent and judges each expected call. */
+  readonly stage: (name: NamesOf<Steps, 'stage'>) => Promise<void>
+}
+
+/** One lane. `States` is the suite's map; the lane's work gets the facts of `needs` and returns those of `leaves`. */
+export interface Lane<S extends States, Needs extends keyof S, Leaves extends keyof S, Steps extends StepTable<S[Needs]>> {
+  readonly name: string
+  /** One line for people: what this lane proves. */
+  readonly proves: string
+  readonly needs: Needs & string
+  readonly leaves: Leaves & string
+  readonly steps: Steps
+  readonly work: (context: LaneContext<S[Needs], Steps>) => Promise<S[Leaves]>
+}
+
+/** A lane as the harness handles it; its types were checked where it was defined. */
+export interface AnyLane {
+  readonly name: string
+  readonly proves: string
+  readonly needs: string
+  readonly leaves: string
+  readonly steps: Readonly<Record<string, StepDefinition | StageDefinition<never>>>
+  readonly work: (context: never) => Promise<object>
+}
+
+/** A check that must hold after every step of every lane. */
+export interface Invariant {
+  readonly name: string
+  /** @throws VerdictError when it does not hold */
+  readonly check: (context: StepContext) => Promise<void>
+}
+
+export interface Suite<S extends States> {
+  readonly name: string
+  readonly prerequisites: readonly Prerequisite[]
+  readonly sources: Readonly<Record<string, Source>>
+  /** Names of the ports to reserve. */
+  readonly ports: readonly string[]
+  /** Variables of the suite's processes, on top of the sandbox's own. */
+  readonly environment: (paths: WorkspacePaths, ports: Readonly<Record<string, number>>) => Readonly<Record<string, string>>
+  /** How the agent is wired in each state that has something to talk to. */
+  readonly agent: { readonly [Name in keyof S]?: (facts: S[Name], context: StepContext) => AgentWiring }
+  /** In the order they run. */
+  readonly lanes: readonly AnyLane[]
+  readonly invariants: readonly Invariant[]
+}
+
+/** A suite as the harness handles it. */
+export interface AnySuite extends Omit<Suite<States>, 'agent'> {
+  readonly agent: Readonly<Record<string, ((facts: never, context: StepContext) => AgentWiring) | undefined>>
+}
+
+/**
+ * Binds a suite's states: `const { lane, suite } = defineSuite<MyStates>()`.
+ * @throws Error (from `suite`) when two lanes share a name, or no lane leads to a state that one needs
+ */
+export function defineSuite<S extends States>(): {
+  readonly lane: <Needs extends keyof S & string, Leaves extends keyof S & string, const Steps extends StepTable<S[Needs]>>(
+    lane: Lane<S, Needs, Leaves, Steps>,
+  ) => Lane<S, Needs, Leaves, Steps>
+  readonly suite: (suite: Suite<S>) => Suite<S>
+} {
+  return {
+    lane: (lane) => lane,
+    suite: (suite) => {
+      const names = suite.lanes.map(({ name }) => name)
+      const twice = names.find((name, index) => names.indexOf(name) !== index)
+      if (twice !== undefined) throw new Error(`suite ${suite.name}: two lanes are called ${twice}`)
+      const reachable = new Set(['nothing', ...suite.lanes.map(({ leaves }) => leaves)])
+      const stranded = suite.lanes.find(({ needs }) => !reachable.has(needs))
+      if (stranded) throw new Error(`suite ${suite.name}: lane ${stranded.name} needs the state ${stranded.needs}, which no lane leaves`)
+      return suite
+    },
+  }
+}
+
+/** A step with its budget in seconds. */
+export function step(budgetSeconds: number, failsAs: VerdictClass = 'bootstrap-step'): StepDefinition {
+  return { kind: 'step', budgetMs: budgetSeconds * 1000, failsAs }
+}
+
+/** A stage of a lane that needs a state with the given facts. */
+export function stage<Facts>(definition: Omit<StageDefinition<Facts>, 'kind'>): StageDefinition<Facts> {
+  return { kind: 'stage', ...definition }
+}

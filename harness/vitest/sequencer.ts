@@ -1,0 +1,19 @@
+import type { ProvidedContext } from 'vitest'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+import { laneOfFile } from './lane-file.ts'
+
+/** Puts lane files in the order their suite declares; leaves all others as vitest sorts them. */
+export class LaneSequencer extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    const rank = (spec: TestSpecification): number => {
+      const lane = laneOfFile(spec.moduleId)
+      const { smokeRun }: Partial<ProvidedContext> = spec.project.getProvidedContext()
+      return lane === undefined || !smokeRun ? -1 : smokeRun.lanes.indexOf(lane)
+    }
+    return sorted
+      .map((spec, index) => ({ spec, index, rank: rank(spec) }))
+      .sort((a, b) => a.rank - b.rank || a.index - b.index)
+      .map(({ spec }) => spec)
+  }
+}
