@@ -11,7 +11,7 @@ import type { VerdictClass } from './verdict.ts'
  */
 
 /** State name -> facts that hold in it. Facts are plain JSON: they are written to disk after every lane. */
-export type States = Record<string, object> & { nothing: object }
+export type States<S> = { readonly [Name in keyof S]: object } & { readonly nothing: object }
 
 /** The state of a new sandbox: only the workspace is there. */
 export interface Nothing {
@@ -136,7 +136,7 @@ export interface LaneContext<Facts, Steps> {
 }
 
 /** One lane. `States` is the suite's map; the lane's work gets the facts of `needs` and returns those of `leaves`. */
-export interface Lane<S extends States, Needs extends keyof S, Leaves extends keyof S, Steps extends StepTable<S[Needs]>> {
+export interface Lane<S extends States<S>, Needs extends keyof S, Leaves extends keyof S, Steps extends StepTable<S[Needs]>> {
   readonly name: string
   /** One line for people: what this lane proves. */
   readonly proves: string
@@ -163,7 +163,7 @@ export interface Invariant {
   readonly check: (context: StepContext) => Promise<void>
 }
 
-export interface Suite<S extends States> {
+export interface Suite<S extends States<S>> {
   readonly name: string
   readonly prerequisites: readonly Prerequisite[]
   readonly sources: Readonly<Record<string, Source>>
@@ -179,7 +179,7 @@ export interface Suite<S extends States> {
 }
 
 /** A suite as the harness handles it. */
-export interface AnySuite extends Omit<Suite<States>, 'agent'> {
+export interface AnySuite extends Omit<Suite<{ nothing: object }>, 'agent'> {
   readonly agent: Readonly<Record<string, ((facts: never, context: StepContext) => AgentWiring) | undefined>>
 }
 
@@ -187,7 +187,7 @@ export interface AnySuite extends Omit<Suite<States>, 'agent'> {
  * Binds a suite's states: `const { lane, suite } = defineSuite<MyStates>()`.
  * @throws Error (from `suite`) when two lanes share a name, or no lane leads to a state that one needs
  */
-export function defineSuite<S extends States>(): {
+export function defineSuite<S extends States<S>>(): {
   readonly lane: <Needs extends keyof S & string, Leaves extends keyof S & string, const Steps extends StepTable<S[Needs]>>(
     lane: Lane<S, Needs, Leaves, Steps>,
   ) => Lane<S, Needs, Leaves, Steps>

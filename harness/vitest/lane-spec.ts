@@ -25,7 +25,7 @@ const runners = new Map<string, LaneRunner>()
  * Makes the calling file the spec of a lane: registers a test for each of its steps, three for each call of a stage,
  * and one for each invariant. Returns `test` for the author's own checks, which run only when all of that passed.
  */
-export function laneSpec<S extends States, Needs extends keyof S & string, Leaves extends keyof S & string, Steps extends StepTable<S[Needs]>>(
+export function laneSpec<S extends States<S>, Needs extends keyof S & string, Leaves extends keyof S & string, Steps extends StepTable<S[Needs]>>(
   suite: Suite<S>,
   lane: Lane<S, Needs, Leaves, Steps>,
 ): TestAPI<LaneFixtures<S[Leaves]>> {

@@ -1,0 +1,52 @@
+import { listenersOf } from '../../helpers/listeners.ts'
+import { commandOf, hasInEnvironment } from '../../harness/processes/table.ts'
+import { markerVariable } from '../../harness/sandbox/ledger.ts'
+import { fail, VerdictError } from '../../harness/verdict.ts'
+
+type Environment = Readonly<Record<string, string>>
+
+/** What the processes of a sandbox listen on; clone-smoke's own process is not among them. */
+export function sandboxListeners(env: Environment): { port: number; pid: number }[] {
+  return listenersOf((pid) => pid !== process.pid && hasInEnvironment(pid, markerVariable, env[markerVariable] ?? ''))
+}
+
+/** @throws VerdictError of class port-mismatch when the stack listens anywhere but on the port it was given */
+export function expectOnlyPort(env: Environment, port: number): void {
+  const listeners = sandboxListeners(env)
+  const strays = listeners.filter((listener) => listener.port !== port)
+  if (strays.length === 0 && listeners.length > 0) return
+  throw fail(
+    'port-mismatch',
+    listeners.length === 0
+      ? `no process of the stack listens on port ${port}, though something answers there`
+      : `the stack was given port ${port} but listens on ${strays.map((stray) => `${stray.port} (pid ${stray.pid}: ${commandOf(stray.pid)})`).join(', ')}`,
+    { remedy: 'look for a port written out in config/proxy.template.json' },
+  )
+}
+
+/** @throws VerdictError of class catalog naming what is missing and what is too much */
+export function expectSameTools(intended: readonly string[], live: readonly string[], when = 'the live catalog'): void {
+  const missing = intended.filter((name) => !live.includes(name))
+  const extra = live.filter((name) => !intended.includes(name))
+  if (missing.length === 0 && extra.length === 0) return
+  throw fail('catalog', `${when} differs from the intended one: ${[
+    ...(missing.length > 0 ? [`missing ${missing.join(', ')}`] : []),
+    ...(extra.length > 0 ? [`not intended ${extra.join(', ')}`] : []),
+  ].join('; ')}`)
+}
+
+/** A restart that failed: where the port table shows why, that is the verdict. */
+export function explainRestart(error: unknown, env: Environment, port: number): unknown {
+  if (!(error instanceof VerdictError)) return error
+  const { verdict } = error
+  const strays = sandboxListeners(env).filter((listener) => listener.port !== port)
+  if (strays.length > 0) {
+    return fail('port-mismatch', `the stack was given port ${port} but listens on ${strays.map((stray) => `${stray.port} (${commandOf(stray.pid)})`).join(', ')}`, {
+      evidence: verdict.evidence, cause: error, remedy: 'look for a port written out in config/proxy.template.json',
+    })
+  }
+  if (sandboxListeners(env).some((listener) => listener.port === port)) {
+    return fail('readiness', `the stack listens on port ${port} but never became ready: ${verdict.diagnosis}`, { evidence: verdict.evidence, cause: error })
+  }
+  return fail('restart', verdict.diagnosis, { evidence: verdict.evidence, cause: error })
+}

@@ -1,0 +1,68 @@
+import { stage, step, type CallEvidence, type StepContext } from '../../../harness/suite.ts'
+import { fail } from '../../../harness/verdict.ts'
+import { clientName } from '../../../helpers/mcp-client.ts'
+import { readCallLog } from '../places.ts'
+import { lane, type Up } from '../states.ts'
+
+/** A tool's answer that was promised to be JSON. @throws VerdictError of class tool-failed with its start when it is not */
+export function parseAnswer(evidence: CallEvidence): unknown {
+  try {
+    return JSON.parse(evidence.text)
+  } catch {
+    throw fail('tool-failed', `${evidence.observed.tool} answered text that is not the JSON it promises: ${evidence.text.slice(0, 200) || '(nothing)'}`)
+  }
+}
+
+const expectText = (evidence: CallEvidence, wanted: string): Promise<void> => {
+  if (evidence.text.includes(wanted)) return Promise.resolve()
+  throw fail('not-effective', `the answer does not contain ${JSON.stringify(wanted)}; it starts: ${evidence.text.slice(0, 200)}`)
+}
+
+export const bundleTools = lane({
+  name: 'bundle-tools',
+  proves: 'the tools of the starter bundle are offered to the agent and work through it',
+  needs: 'up',
+  leaves: 'up',
+  steps: {
+    'use the bundle': stage<Up>({
+      prompt: () => [
+        'Look at the tools of the MCP server "stack". Then call, in this order:',
+        '1. workspace_fs_read with operation "read_file" and path "README.md"',
+        '2. grep with pattern "manage_stack"',
+        '3. manage_stack with operation "list_discovered_servers"',
+        'Say what each call answered. Do nothing else.',
+      ].join('\n'),
+      calls: [
+        {
+          server: 'stack', tool: 'workspace_fs_read', arguments: { operation: 'read_file', path: 'README.md' },
+          effect: 'the answer holds the README of the clone',
+          verifyEffect: (evidence) => expectText(evidence, 'manage_stack'),
+        },
+        {
+          server: 'stack', tool: 'grep', arguments: { pattern: 'manage_stack' },
+          effect: 'the answer names the README',
+          verifyEffect: (evidence) => expectText(evidence, 'README.md'),
+        },
+        {
+          server: 'stack', tool: 'manage_stack', arguments: { operation: 'list_discovered_servers' },
+          effect: 'the answer lists the servers that can be installed',
+          verifyEffect: (evidence) => {
+            parseAnswer(evidence)
+            return expectText(evidence, 'everything')
+          },
+        },
+      ],
+    }),
+    'tools listed': step(5, 'catalog'),
+  },
+  work: async ({ facts, step, stage }) => {
+    const listings = (context: StepContext): number =>
+      readCallLog(context.paths).filter(({ method, client }) => method === 'tools/list' && client?.name !== clientName).length
+    await stage('use the bundle')
+    await step('tools listed', (context) => {
+      if (listings(context) > 0) return Promise.resolve()
+      throw fail('catalog', "the stack's log has no tools/list from the agent's session")
+    })
+    return facts
+  },
+})

@@ -1,0 +1,65 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { PrerequisiteError } from '../../harness/errors.ts'
+import { expectCleanRepository } from '../../helpers/git.ts'
+import { bootstrap } from './lanes/bootstrap.ts'
+import { bundleTools } from './lanes/bundle-tools.ts'
+import { install } from './lanes/install.ts'
+import { remove } from './lanes/remove.ts'
+import { verifyClean } from './lanes/verify-clean.ts'
+import { configHome, pm2Home, pm2Program, receivedCalls, sourceFolder, stateHome, versionOf } from './places.ts'
+import { suite, type Up } from './states.ts'
+import type { AgentWiring, StepContext } from '../../harness/suite.ts'
+
+export default suite({
+  name: 'reference',
+  prerequisites: [
+    { name: 'git', find: findGit },
+    { name: 'pm2', find: () => { pm2Program(); return Promise.resolve(versionOf('pm2')) } },
+  ],
+  sources: {
+    stack: { kind: 'folder', folder: sourceFolder('stack') },
+    proxy: { kind: 'folder', folder: sourceFolder('proxy') },
+  },
+  ports: ['proxy'],
+  environment: (paths, ports) => ({
+    STACK_CONFIG_HOME: configHome(paths),
+    STACK_STATE_HOME: stateHome(paths),
+    PROXY_DIR: join(paths.root, 'proxy'),
+    PROXY_PORT: String(ports.proxy),
+    PUBLIC_PORT: String(ports.proxy),
+    PM2_HOME: pm2Home(paths),
+    PM2_BIN: pm2Program(),
+  }),
+  agent: { up: wireAgent, installed: wireAgent },
+  lanes: [bootstrap, bundleTools, install, remove, verifyClean],
+  invariants: [
+    {
+      name: 'git status is clean in both clones and the client repository',
+      check: async ({ paths, env }) => {
+        for (const name of ['stack', 'proxy', 'client']) {
+          const clone = join(paths.root, name)
+          if (existsSync(join(clone, '.git'))) await expectCleanRepository(name, clone, env)
+        }
+      },
+    },
+  ],
+})
+
+/** The agent works in a repository of its own and reaches the stack through the stack's bridge. */
+function wireAgent(facts: Up, { paths, env }: StepContext): AgentWiring {
+  return {
+    cwd: facts.clientRepository,
+    servers: {
+      stack: { transport: 'stdio', command: process.execPath, args: [join(facts.stack, 'scripts/bridge.mjs')], env },
+    },
+    receivedCalls: () => Promise.resolve(receivedCalls(paths)),
+  }
+}
+
+async function findGit(env: NodeJS.ProcessEnv): Promise<string> {
+  const { stdout, failed } = await execa('git', ['--version'], { reject: false, stdin: 'ignore', env: { PATH: env.PATH }, extendEnv: false, timeout: 10_000 })
+  if (failed) throw new PrerequisiteError('git is not on PATH', 'install git, e.g. apt-get install git')
+  return String(stdout).replace('git version ', '')
+}
