@@ -1,0 +1,27 @@
+import { stripVTControlCharacters } from 'node:util'
+
+/** What only Codex's stderr tells. */
+export interface StderrFacts {
+  /** Names of calls that Codex itself rejected as unknown; printed from 0.117 on, namespace and name glued together. */
+  readonly unsupportedCalls: readonly string[]
+  /** The line that says which required MCP server did not start. */
+  readonly requiredServers: string | undefined
+  /** The line that best says why Codex ended early. */
+  readonly reason: string | undefined
+}
+
+/** Lines that say nothing about a failure. */
+const noise = [/^WARNING: proceeding, even though/, /^Reading additional input from stdin/, /^\s*$/]
+
+/** Most telling first: required server, bad flag, any error of Codex, its configuration, or a panic. */
+const reasons = [/required MCP servers failed to initialize/i, /^error: /, /^Error\b/, /panicked at/, /\bERROR\b/]
+
+/** Reads Codex's stderr. Never throws. */
+export function readStderr(lines: readonly string[]): StderrFacts {
+  const plain = lines.map((line) => stripVTControlCharacters(line).trim()).filter((line) => !noise.some((pattern) => pattern.test(line)))
+  return {
+    unsupportedCalls: plain.flatMap((line) => /unsupported call: (\S+)/.exec(line)?.[1] ?? []),
+    requiredServers: plain.find((line) => /required MCP servers failed to initialize/i.test(line)),
+    reason: reasons.map((pattern) => plain.find((line) => pattern.test(line))).find((line) => line !== undefined) ?? plain.at(-1),
+  }
+}
