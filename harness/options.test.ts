@@ -3,7 +3,7 @@ import { UsageError } from './errors.ts'
 import { checkSourceNames, nearestOf, resolveOptions } from './options.ts'
 
 test('defaults hold when nothing is set, and other variables are nobody’s business', () => {
-  expect(resolveOptions({ PATH: '/bin', SMOKEY: 'x' })).toEqual({
+  expect(resolveOptions({ PATH: '/bin', SMOKEY: 'x' }, 'reference')).toEqual({
     suite: 'reference', workspace: undefined, keep: 'never', results: 'smoke-results', agentFile: undefined,
     stageSeconds: 60, restartSeconds: 30, budgetScale: 1, sources: {},
   })
@@ -21,7 +21,7 @@ test.each([
   ['SMOKE_SOURCE_MY_STACK', '/repo#main', { sources: { 'my-stack': '/repo#main' } }],
   ['SMOKE_KEEP', '', { keep: 'never' }],
 ])('%s=%s', (name, value, expected) => {
-  expect(resolveOptions({ [name]: value })).toMatchObject(expected)
+  expect(resolveOptions({ [name]: value }, 'reference')).toMatchObject(expected)
 })
 
 test.each([
@@ -35,15 +35,15 @@ test.each([
   ['SMOKE_SUITE', '../etc', /the name of a folder in suites/],
   ['SMOKE_SOURCE_STACK', '', /SMOKE_SOURCE_STACK is empty/],
 ])('%s=%s is refused with what to type', (name, value, message) => {
-  const resolve = (): unknown => resolveOptions({ [name]: value })
+  const resolve = (): unknown => resolveOptions({ [name]: value }, 'reference')
   expect(resolve).toThrow(UsageError)
   expect(resolve).toThrow(message)
 })
 
 test('a source override must name a source of the suite', () => {
-  const options = resolveOptions({ SMOKE_SOURCE_STAK: '/repo' })
+  const options = resolveOptions({ SMOKE_SOURCE_STAK: '/repo' }, 'any')
   expect(() => { checkSourceNames(options, ['stack', 'proxy']) }).toThrow(/SMOKE_SOURCE_STAK[^]*did you mean SMOKE_SOURCE_STACK\?/)
-  checkSourceNames(resolveOptions({ SMOKE_SOURCE_STACK: '/repo' }), ['stack', 'proxy'])
+  checkSourceNames(resolveOptions({ SMOKE_SOURCE_STACK: '/repo' }, 'any'), ['stack', 'proxy'])
 })
 
 test('the nearest name is found only when it is near', () => {

@@ -15,8 +15,8 @@ const path = z.string().min(1, 'a path')
 
 export const optionDefinitions = {
   suite: {
-    variable: 'SMOKE_SUITE', fallback: 'reference', help: 'suite to run: a folder in `suites/`',
-    schema: z.string().regex(/^[\w.-]+$/, 'the name of a folder in suites/'),
+    variable: 'SMOKE_SUITE', fallback: '', help: 'suite to run: a folder in `suites/` (default: what vitest.config.ts says)',
+    schema: z.string().regex(/^[\w.-]+$/, 'the name of a folder in suites/').optional(),
   },
   workspace: {
     variable: 'SMOKE_WORKSPACE', fallback: '', help: 'directory of the sandbox; must be empty or not exist (default: a new one in the temp dir)',
@@ -66,10 +66,10 @@ export interface Options {
 }
 
 /**
- * Reads the options from the environment.
+ * Reads the options from the environment; `defaultSuite` is what runs when SMOKE_SUITE names none.
  * @throws UsageError for an unknown SMOKE_ variable or a value that does not fit.
  */
-export function resolveOptions(env: NodeJS.ProcessEnv): Options {
+export function resolveOptions(env: NodeJS.ProcessEnv, defaultSuite: string): Options {
   const known = Object.values(optionDefinitions).map(({ variable }) => variable as string)
   const sources: Record<string, string> = {}
   for (const [name, value] of Object.entries(env)) {
@@ -81,7 +81,7 @@ export function resolveOptions(env: NodeJS.ProcessEnv): Options {
   const values = Object.fromEntries(
     Object.entries(optionDefinitions).map(([key, definition]) => [key, read(definition, env)]),
   )
-  return { ...values, sources } as unknown as Options
+  return { ...values, suite: values.suite ?? defaultSuite, sources } as unknown as Options
 }
 
 /**

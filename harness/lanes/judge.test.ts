@@ -39,7 +39,7 @@ const rows: Row[] = [
   ['an agent that failed after every call', [grep], evidence([seen(grep)], [logged(grep)], {}, { end: 'failed', problem: { class: 'model', diagnosis: 'gone' } }), 'model', ['yes yes yes']],
 ]
 
-test.each(rows)('%s', async (_title, expected, given, verdict, findings, words) => {
+for (const [title, expected, given, verdict, findings, words] of rows) test(title, async () => {
   const judgement = await judgeStage(expected, given)
   expect(judgement.verdict?.class).toBe(verdict)
   expect(judgement.calls.map((call) => answers.map((question) => call[question].answer).join(' '))).toEqual(findings)

@@ -16,6 +16,8 @@ export interface StepResult {
 export interface LaneOutcome {
   readonly status: 'passed' | 'failed'
   readonly verdict?: Verdict
+  /** False when the lane failed between its steps, where no step can show it. */
+  readonly insideStep?: boolean
   readonly facts?: object
 }
 
@@ -82,9 +84,9 @@ export class LaneRun {
     } catch (error) {
       const failed = [...this.#settled].find(([, result]) => result.status === 'failed')
       const verdict = failed?.[1].verdict ?? verdictOf(error)
-      const reason = failed === undefined ? verdict.diagnosis : `step "${failed[0]}" failed`
+      const reason = failed === undefined ? 'the lane failed outside its steps' : `step "${failed[0]}" failed`
       for (const name of this.#results.keys()) if (!this.#settled.has(name)) this.#skip(name, reason)
-      return { status: 'failed', verdict }
+      return { status: 'failed', verdict, insideStep: failed !== undefined }
     }
   }
 

@@ -89,7 +89,8 @@ export async function finishLedger(ledgerFile: string, include: { harness: boole
   const find = (): ProcessInfo[] => ownedProcesses(readLedger(ledgerFile), include)
   const ended = await endProcesses(find)
   for (const info of find()) leftovers.push(`process ${info.pid}: ${commandOf(info.pid)}`)
-  for (const { path } of only(entries, 'path').reverse()) {
+  for (const { path, harness } of only(entries, 'path').reverse()) {
+    if (harness === true && !include.harness) continue
     const problem = removePath(path)
     if (problem !== undefined) leftovers.push(problem)
   }

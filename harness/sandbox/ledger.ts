@@ -31,8 +31,8 @@ export type LedgerEntry =
       readonly whilePidFile?: string
       readonly timeoutMs: number
     }
-  /** A file or directory outside the workspace. */
-  | { readonly kind: 'path'; readonly path: string }
+  /** A file or directory outside the workspace. `harness`: a living harness removes it by itself. */
+  | { readonly kind: 'path'; readonly path: string; readonly harness?: true }
 
 export function appendToLedger(file: string, entry: LedgerEntry): void {
   appendFileSync(file, `${JSON.stringify(entry)}\n`, { mode: 0o600 })

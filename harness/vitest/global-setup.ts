@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
 import getPort from 'get-port'
 import type { TestProject, Vitest } from 'vitest/node'
-import { resolveCodex } from '../agents/codex/binary.ts'
+import { findAgent } from '../agents/find-agent.ts'
 import { PrerequisiteError, UsageError } from '../errors.ts'
 import { Recorder } from '../lanes/recorder.ts'
 import type { RunInfo } from '../lanes/run-info.ts'
@@ -31,6 +31,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
   appendToLedger(paths.ledger, {
     kind: 'sandbox', id: sandboxId, workspace: root, results, boot: bootId(), keep: options.keep !== 'never',
   })
+  // vitest empties its own folders when it ends, but not when it is killed.
+  for (const { tmpDir } of new Set([vitest.getRootProject(), ...vitest.projects])) {
+    appendToLedger(paths.ledger, { kind: 'path', path: tmpDir, harness: true })
+  }
   const janitor = await startJanitor(paths.ledger, join(root, '.janitor'))
   // Workers inherit it, so that whoever finishes the ledger finds them too.
   process.env.SMOKE_SANDBOX_ID = sandboxId
@@ -74,7 +78,7 @@ async function preparePlan(project: TestProject): Promise<Plan> {
   if (process.platform !== 'linux' || !existsSync('/proc/self/stat')) {
     throw new PrerequisiteError(`clone-smoke needs Linux with /proc; this is ${process.platform}`, 'run it in a Linux machine or container')
   }
-  const options = absoluteSources(resolveOptions(process.env))
+  const options = absoluteSources(resolveOptions(process.env, project.getProvidedContext().smokeDefaultSuite))
   const suite = await loadSuite(project.config.root, options.suite)
   checkSourceNames(options, Object.keys(suite.sources))
   const run = newRunId(new Date())
@@ -82,7 +86,7 @@ async function preparePlan(project: TestProject): Promise<Plan> {
   checkWorkspacePath(root)
   const facts: Record<string, string> = { 'version.node': process.version, 'version.vitest': project.vitest.version }
   for (const prerequisite of suite.prerequisites) facts[`version.${prerequisite.name}`] = await prerequisite.find(process.env)
-  const agentFile = resolveCodex(options.agentFile)
+  const agentFile = findAgent(options.agentFile)
   return { options, suite, run, root, agentFile, facts, selected: await selectedLanes(project) }
 }
 

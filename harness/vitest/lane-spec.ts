@@ -1,5 +1,5 @@
 import { inject, test as base, type TestAPI } from 'vitest'
-import { codexAgent } from '../agents/codex/codex.ts'
+import { createAgent } from '../agents/find-agent.ts'
 import { LaneRun, type StepResult } from '../lanes/lane-run.ts'
 import { describeCall } from '../lanes/match.ts'
 import { LaneRunner } from '../lanes/runner.ts'
@@ -41,6 +41,9 @@ export function laneSpec<S extends States<S>, Needs extends keyof S & string, Le
   }, setUpMs)
   base.afterAll(async () => {
     await runner.conclude(lane.name, failedChecks)
+    const outcome = run instanceof LaneRun ? await run.ended : undefined
+    // No test of a step shows this failure; without this the file would be green.
+    if (outcome?.verdict && outcome.insideStep !== true) throw new VerdictError(outcome.verdict)
   }, setUpMs)
 
   const resultOf = async (name: string, signal: AbortSignal, skip: (reason: string) => never): Promise<StepResult> => {
@@ -121,7 +124,7 @@ function runnerFor(suite: AnySuite): LaneRunner {
   const info = inject('smokeRun')
   let runner = runners.get(info.run)
   if (!runner) {
-    runner = new LaneRunner(info, suite, (env) => codexAgent({ file: info.agentFile, env }))
+    runner = new LaneRunner(info, suite, (env) => createAgent(info.agentFile, env))
     runners.set(info.run, runner)
   }
   return runner

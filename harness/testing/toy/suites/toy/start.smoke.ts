@@ -1,0 +1,4 @@
+import { laneSpec } from '../../../../vitest/lane-spec.ts'
+import suite, { start } from './suite.ts'
+
+export const test = laneSpec(suite, start)

@@ -1,0 +1,192 @@
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, expect, test } from 'vitest'
+import { waitFor } from '../../helpers/wait-for.ts'
+import type { ProgressEvent } from '../record.ts'
+import { startChildRun, type ChildRun } from '../testing/child-run.ts'
+
+const toy = fileURLToPath(new URL('../testing/toy', import.meta.url))
+
+let run: ChildRun | undefined
+afterEach(async () => {
+  await run?.dispose()
+  run = undefined
+})
+
+function start(args: readonly string[], env: Record<string, string> = {}): ChildRun {
+  run = startChildRun(args, env, toy)
+  return run
+}
+
+const lanes = (events: readonly ProgressEvent[]): string[] =>
+  events.flatMap((event) => event.type === 'lane-ended' ? [`${event.lane} ${event.status}`] : [])
+const ended = (events: readonly ProgressEvent[], step: string): Extract<ProgressEvent, { type: 'step-ended' }> | undefined =>
+  events.find((event): event is Extract<ProgressEvent, { type: 'step-ended' }> => event.type === 'step-ended' && event.step === step)
+
+test('runs all lanes in declared order, exits 0 and leaves nothing', async () => {
+  const child = start(['run', 'smoke'])
+  expect(await child.ended(), child.output()).toBe(0)
+  expect(lanes(child.progress())).toEqual(['start passed', 'look passed', 'grow passed', 'shrink passed'])
+  expect(child.progress().at(-1)).toMatchObject({ type: 'teardown-ended', leftovers: [], workspaceKept: false })
+  expect(child.leftovers()).toEqual([])
+})
+
+test.each([
+  { filter: 'start', expected: ['start selected'] },
+  { filter: 'look.smoke', expected: ['start set-up', 'look selected'] },
+  { filter: 'shrink.smoke', expected: ['start set-up', 'grow set-up', 'shrink selected'] },
+])('$filter alone brings the lanes it needs, and no other', async ({ filter, expected }) => {
+  const child = start(['run', filter])
+  expect(await child.ended(), child.output()).toBe(0)
+  expect(child.progress().flatMap((event) => event.type === 'lane-started' ? [`${event.lane} ${event.purpose}`] : [])).toEqual(expected)
+})
+
+test.each([
+  { fault: 'exit', step: 'greet', verdict: 'bootstrap-step', words: /exited with 4; last lines:\nbroken/, after: ['start failed', 'look skipped', 'grow skipped', 'shrink skipped'] },
+  { fault: 'budget', step: 'greet', verdict: 'budget', words: /step "greet" took longer than its budget of 0.5 s.*waiting/s, after: ['start failed', 'look skipped', 'grow skipped', 'shrink skipped'] },
+  { fault: 'invariant', step: 'prepare', verdict: 'dirty-repo', words: /after step "prepare" of lane start: there is dirt/, after: ['start failed', 'look skipped', 'grow skipped', 'shrink skipped'] },
+  { fault: 'look', step: 'look', verdict: 'drift', words: /it looks odd/, after: ['start passed', 'look failed', 'grow passed', 'shrink passed'] },
+])('fault $fault: step $step fails as $verdict, dependants skip', async ({ fault, step, verdict, words, after }) => {
+  const child = start(['run', 'smoke'], { TOY_FAULT: fault })
+  expect(await child.ended(), child.output()).toBe(1)
+  const events = child.progress()
+  expect(ended(events, step)).toMatchObject({ status: 'failed', verdict: { class: verdict } })
+  expect(ended(events, step)?.verdict?.diagnosis).toMatch(words)
+  expect(lanes(events)).toEqual(after)
+  expect(child.leftovers()).toEqual([])
+})
+
+test('a step that a lane declares and never runs is a fault of the lane', async () => {
+  const child = start(['run', 'grow'], { TOY_FAULT: 'forgotten' })
+  expect(await child.ended()).toBe(1)
+  expect(child.progress().find((event) => event.type === 'lane-ended' && event.lane === 'grow')).toMatchObject({
+    status: 'failed', verdict: { class: 'harness-bug', diagnosis: 'lane grow ended without running its step "forgotten"' },
+  })
+})
+
+test.each([
+  { fault: 'check', lane: 'look', title: 'the author sees the facts of the lane', after: ['start passed', 'look failed', 'grow passed', 'shrink passed'] },
+  { fault: 'grown', lane: 'grow', title: 'the author sees what the lane added', after: ['start passed', 'look passed', 'grow failed', 'shrink skipped'] },
+])("a failed check of the author's own fails the lane $lane, and what builds on it skips", async ({ fault, lane, title, after }) => {
+  const child = start(['run', 'smoke'], { TOY_FAULT: fault })
+  expect(await child.ended(), child.output()).toBe(1)
+  const events = child.progress()
+  expect(events.find((event) => event.type === 'lane-ended' && event.lane === lane)).toMatchObject({
+    verdict: { class: 'check-failed', diagnosis: `failed: ${title}` },
+  })
+  expect(lanes(events)).toEqual(after)
+})
+
+test('a daemon that nobody stopped is ended, and the run stays green', async () => {
+  const child = start(['run', 'start'], { TOY_FAULT: 'daemon' })
+  expect(await child.ended(), child.output()).toBe(0)
+  expect(child.progress().at(-1)).toMatchObject({ ended: 1, leftovers: [] })
+  expect(child.leftovers()).toEqual([])
+})
+
+test.each([
+  { keep: 'always', fault: '', kept: true },
+  { keep: 'failed', fault: '', kept: false },
+  { keep: 'failed', fault: 'exit', kept: true },
+  { keep: 'never', fault: 'exit', kept: false },
+])('SMOKE_KEEP=$keep after a fault "$fault": workspace kept is $kept', async ({ keep, fault, kept }) => {
+  const child = start(['run', 'start'], { SMOKE_KEEP: keep, TOY_FAULT: fault })
+  await child.ended()
+  expect(child.progress().at(-1)).toMatchObject({ workspaceKept: kept })
+  expect(child.leftovers().filter((name) => name.startsWith('clone-smoke-'))).toHaveLength(kept ? 1 : 0)
+})
+
+test('an empty directory of the user may be the workspace', async () => {
+  const child = start(['run', 'start'], { SMOKE_KEEP: 'always', SMOKE_WORKSPACE: join(toy, '..', 'no-such', 'workspace') })
+  try {
+    expect(await child.ended(), child.output()).toBe(0)
+    expect(existsSync(join(toy, '..', 'no-such', 'workspace', 'state.json'))).toBe(true)
+  } finally {
+    rmSync(join(toy, '..', 'no-such'), { recursive: true, force: true })
+  }
+})
+
+test.each([
+  { what: 'an unknown option', env: { SMOKE_KEEEP: 'always' }, code: 2, words: /unknown option SMOKE_KEEEP\n {2}next: did you mean SMOKE_KEEP\?/ },
+  { what: 'an unknown suite', env: { SMOKE_SUITE: 'toi' }, code: 2, words: /no suite called "toi"[^]*did you mean SMOKE_SUITE=toy\?/ },
+  { what: 'a source the suite does not have', env: { SMOKE_SOURCE_X: '/y' }, code: 2, words: /unknown option SMOKE_SOURCE_X/ },
+  { what: 'an agent program that is not there', env: { SMOKE_AGENT_BIN: '/no/agent' }, code: 3, words: /\/no\/agent[^]*next: / },
+  { what: 'a number that is none', env: { SMOKE_STAGE_TIMEOUT: 'soon' }, code: 2, words: /SMOKE_STAGE_TIMEOUT="soon" does not fit/ },
+])('$what ends the run with exit code $code before anything is made', async ({ env, code, words }) => {
+  const child = start(['run', 'smoke'], env)
+  expect(await child.ended(), child.output()).toBe(code)
+  expect(child.output()).toMatch(words)
+  expect(child.output()).not.toMatch(/^\s+at /m)
+  expect(readdirSync(child.temporary)).toEqual([])
+  expect(existsSync(child.results)).toBe(false)
+})
+
+test('a workspace path with files of the user is refused and untouched', async () => {
+  const child = start(['run', 'smoke'])
+  await child.ended()
+  const precious = join(child.temporary, 'precious')
+  mkdirSync(precious)
+  writeFileSync(join(precious, 'file'), 'mine')
+  const refused = startChildRun(['run', 'smoke'], { SMOKE_WORKSPACE: precious }, toy)
+  try {
+    expect(await refused.ended()).toBe(2)
+    expect(refused.output()).toMatch(/not a clone-smoke workspace and not empty/)
+    expect(readFileSync(join(precious, 'file'), 'utf8')).toBe('mine')
+    expect(readdirSync(precious)).toEqual(['file'])
+  } finally {
+    await refused.dispose()
+  }
+})
+
+test('vitest list names the tests of every lane, runs none, and leaves nothing', async () => {
+  const child = start(['list', 'smoke'])
+  expect(await child.ended(), child.output()).toBe(0)
+  for (const line of ['start.smoke.ts > prepare', 'look.smoke.ts > no dirt', 'shrink.smoke.ts > shrink']) expect(child.output()).toContain(line)
+  expect(child.progress().map(({ type }) => type)).not.toContain('lane-started')
+  expect(child.leftovers()).toEqual([])
+})
+
+/** Waits until the run is inside the step that never ends. */
+async function untilWaiting(child: ChildRun): Promise<void> {
+  await waitFor(() => child.progress().some((event) => event.type === 'step-started' && event.step === 'greet') ? true : undefined, {
+    deadlineMs: 60_000, otherwise: () => new Error(`never began to wait:\n${child.output()}`),
+  })
+}
+
+async function untilNothingIsLeft(child: ChildRun): Promise<void> {
+  await waitFor(() => child.leftovers().length === 0 ? true : undefined, {
+    deadlineMs: 30_000, otherwise: () => new Error(`left: ${child.leftovers().join(', ')}`),
+  })
+}
+
+test.each([
+  { signal: 'SIGINT', to: 'the group', code: 130 },
+  { signal: 'SIGINT', to: 'the process', code: 130 },
+  { signal: 'SIGTERM', to: 'the group', code: 143 },
+  { signal: 'SIGTERM', to: 'the process', code: 143 },
+  { signal: 'SIGHUP', to: 'the process', code: 129 },
+] as const)('$signal to $to: exit code $code, the lane is recorded, nothing is left', async ({ signal, to, code }) => {
+  const child = start(['run', 'smoke'], { TOY_FAULT: 'wait' })
+  await untilWaiting(child)
+  const { pid } = child.process
+  if (pid === undefined) throw new Error('no pid')
+  process.kill(to === 'the group' ? -pid : pid, signal)
+  expect(await child.ended(), child.output()).toBe(code)
+  expect(child.progress().at(-1)).toMatchObject({ type: 'teardown-ended', leftovers: [] })
+  expect(lanes(child.progress())).toContain('start failed')
+  await untilNothingIsLeft(child)
+})
+
+test.each(['the group', 'the process'] as const)('SIGKILL to %s: the janitor leaves nothing and keeps the evidence', async (to) => {
+  const child = start(['run', 'smoke'], { TOY_FAULT: 'wait' })
+  await untilWaiting(child)
+  const { pid } = child.process
+  if (pid === undefined) throw new Error('no pid')
+  process.kill(to === 'the group' ? -pid : pid, 'SIGKILL')
+  expect(await child.ended()).toBe('SIGKILL')
+  await untilNothingIsLeft(child)
+  await waitFor(() => child.progress().some((event) => event.type === 'step-started' && event.step === 'greet') ? true : undefined, {
+    deadlineMs: 10_000, otherwise: () => new Error('the evidence was not kept'),
+  })
+})
