@@ -1,6 +1,8 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
+import { findAgent } from '../../../harness/agents/find-agent.ts'
 import { sourceVariable } from '../../../harness/options.ts'
 import type { VerdictClass } from '../../../harness/verdict.ts'
 import { sourceFolder } from '../places.ts'
@@ -51,4 +53,12 @@ export function faultKit(directory: string): FaultKit {
       return { [sourceVariable(source)]: repository }
     },
   }
+}
+
+/** An agent program that answers questions about itself as the real Codex, and runs a session as `agents/<name>.mjs`. */
+export function standIn(directory: string, name: string): Record<string, string> {
+  const program = fileURLToPath(new URL(`agents/${name}.mjs`, import.meta.url))
+  const file = join(directory, 'agent')
+  writeFileSync(file, `#!/bin/sh\nREAL_CODEX='${findAgent(undefined)}' exec '${process.execPath}' '${program}' "$@"\n`, { mode: 0o755 })
+  return { SMOKE_AGENT_BIN: file }
 }

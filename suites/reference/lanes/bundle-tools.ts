@@ -24,7 +24,7 @@ export const bundleTools = lane({
   needs: 'up',
   leaves: 'up',
   steps: {
-    'use the bundle': stage<Up>({
+    'bundle-tools': stage<Up>({
       prompt: () => [
         'Look at the tools of the MCP server "stack". Then call, in this order:',
         '1. workspace_fs_read with operation "read_file" and path "README.md"',
@@ -58,7 +58,7 @@ export const bundleTools = lane({
   work: async ({ facts, step, stage }) => {
     const listings = (context: StepContext): number =>
       readCallLog(context.paths).filter(({ method, client }) => method === 'tools/list' && client?.name !== clientName).length
-    await stage('use the bundle')
+    await stage('bundle-tools')
     await step('tools listed', (context) => {
       if (listings(context) > 0) return Promise.resolve()
       throw fail('catalog', "the stack's log has no tools/list from the agent's session")

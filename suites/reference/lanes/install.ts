@@ -14,7 +14,7 @@ export const install = lane({
   needs: 'up',
   leaves: 'installed',
   steps: {
-    'install a server': stage<Up>({
+    install: stage<Up>({
       prompt: () => [
         `Install the MCP server "${name}" under the name "${alias}": call manage_stack with`,
         JSON.stringify({ operation: 'install_server', params: { name, target_name: alias, force: true } }),
@@ -48,7 +48,7 @@ export const install = lane({
     'new tools are live': step(15, 'not-effective'),
   },
   work: async ({ facts, step, stage }) => {
-    await stage('install a server')
+    await stage('install')
     await step('new tools are live', async () => {
       const before = new Set(facts.tools)
       const added = (await listTools(facts.proxyUrl)).map((tool) => tool.name).filter((tool) => !before.has(tool))

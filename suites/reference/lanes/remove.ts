@@ -15,7 +15,7 @@ export const remove = lane({
   needs: 'installed',
   leaves: 'up',
   steps: {
-    'remove the server': stage<Installed>({
+    remove: stage<Installed>({
       prompt: () => [
         `Remove the MCP server "${alias}": call manage_stack with`,
         JSON.stringify({ operation: 'remove_server', params: { name: alias } }),
@@ -44,7 +44,7 @@ export const remove = lane({
     'everything as before': step(15, 'not-effective'),
   },
   work: async ({ facts, step, stage }) => {
-    await stage('remove the server')
+    await stage('remove')
     await step('everything as before', async ({ paths }) => {
       if (readFileSync(overlayFile(paths), 'utf8') !== facts.overlay) {
         throw fail('not-effective', 'the overlay is not what it was before the installation', {

@@ -1,0 +1,11 @@
+import type { Fault } from './fault.ts'
+
+export const removalLeavesServer: Fault = {
+  id: 'removal-leaves-server',
+  incident: 'remove_server reported success and left the server in the overlay, so that the next start brought it back.',
+  filter: 'remove.smoke', lane: 'remove', verdict: 'not-effective',
+  words: ['list_discovered_servers still names everything_smoke'],
+  inject: ({ commit }) => commit('stack', (edit) => {
+    edit('lib/manage-stack.mjs', 'const { [name]: _, ...servers } = overlay.servers', "if (name) return { message: 'removed' }\n  const { [name]: _, ...servers } = overlay.servers")
+  }),
+}
