@@ -8,13 +8,13 @@ export interface CodexCapabilities {
   readonly flags: ReadonlySet<string>
   /** The flag that turns on JSONL. */
   readonly jsonFlag: '--json' | '--experimental-json'
-  /** Whether an MCP call needs `default_tools_approval_mode="approve"` to run: 0.124 and newer. */
+  /** Whether an MCP call needs `default_tools_approval_mode="approve"` to run: 0.122 and newer. */
   readonly approvesByServer: boolean
   /** Whether `model_catalog_json` is read: 0.110 and newer; without it a model of unknown name is warned about. */
   readonly readsModelCatalog: boolean
 }
 
-const remedy = 'npm install --save-dev @openai/codex@0.169.0   (any version from 0.124.0 on)'
+const remedy = 'npm install --save-dev @openai/codex@0.169.0   (any version from 0.122.0 on)'
 
 /**
  * Asks a Codex for its version and its `exec` flags, both at once.
@@ -41,16 +41,16 @@ export function readCapabilities(file: string, versionText: string, helpText: st
   if (jsonFlag === undefined || !flags.has('--config')) {
     throw fail('agent-protocol', `${file} exec --help of codex ${version} names no --json or no --config flag; it answered ${quoteStart(helpText)}`, { remedy })
   }
-  return { version, flags, jsonFlag, approvesByServer: release >= 124, readsModelCatalog: release >= 110 }
+  return { version, flags, jsonFlag, approvesByServer: release >= 122, readsModelCatalog: release >= 110 }
 }
 
-/** Bounds as measured on released versions; what lies between two measured ones counts as the worse. */
+/** Bounds as measured: 0.50 lacks arguments, 0.53 has them; 0.107 hangs like 0.110, 0.121 refuses, 0.122 approves. */
 function refuseUnusable(version: string, release: number): void {
   if (release < 53) {
     throw fail('prerequisite', `codex ${version} does not write the arguments of MCP calls to its transcript, so no call can be checked (0.53.0 and newer do)`, { remedy })
   }
-  if (release > 100 && release < 124) {
-    throw fail('prerequisite', `codex ${version} cannot be told to approve MCP calls: \`exec\` refuses or hangs on them (0.110 to 0.121 do; 0.100 and older, 0.124 and newer do not)`, { remedy })
+  if (release > 100 && release < 122) {
+    throw fail('prerequisite', `codex ${version} cannot be told to approve MCP calls: \`exec\` refuses or hangs on them (0.100 and older, 0.122 and newer do not)`, { remedy })
   }
 }
 

@@ -19,9 +19,12 @@ const reasons = [/required MCP servers failed to initialize/i, /^error: /, /^Err
 /** Reads Codex's stderr. Never throws. */
 export function readStderr(lines: readonly string[]): StderrFacts {
   const plain = lines.map((line) => stripVTControlCharacters(line).trim()).filter((line) => !noise.some((pattern) => pattern.test(line)))
+  const index = reasons.map((pattern) => plain.findIndex((line) => pattern.test(line))).find((found) => found !== -1) ?? plain.length - 1
+  const reason = plain[index]
   return {
     unsupportedCalls: plain.flatMap((line) => /unsupported call: (\S+)/.exec(line)?.[1] ?? []),
     requiredServers: plain.find((line) => /required MCP servers failed to initialize/i.test(line)),
-    reason: reasons.map((pattern) => plain.find((line) => pattern.test(line))).find((line) => line !== undefined) ?? plain.at(-1),
+    // A line that ends with a colon says what it is about on the next one.
+    reason: reason?.endsWith(':') === true ? `${reason} ${plain[index + 1] ?? ''}`.trim() : reason,
   }
 }
