@@ -14,9 +14,7 @@ import type { VerdictClass } from './verdict.ts'
 export type States<S> = { readonly [Name in keyof S]: object } & { readonly nothing: object }
 
 /** The state of a new sandbox: only the workspace is there. */
-export interface Nothing {
-  readonly [fact: string]: never
-}
+export type Nothing = Readonly<Record<string, never>>
 
 /** Something that must be on the machine before anything is created. */
 export interface Prerequisite {

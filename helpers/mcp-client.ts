@@ -13,7 +13,7 @@ export async function withMcpClient<T>(url: string, work: (client: Client) => Pr
   const client = new Client({ name: clientName, version: '1' })
   const transport = new StreamableHTTPClientTransport(new URL(url))
   // The SDK's own Transport type forbids explicit undefined, its class has it.
-  await client.connect(transport as Parameters<Client['connect']>[0], { timeout: timeoutMs })
+  await client.connect(transport, { timeout: timeoutMs })
   try {
     return await work(client)
   } finally {

@@ -33,9 +33,11 @@ const rows: Row[] = [
   ['the tool answers with an error', [grep], evidence([seen(grep, { status: 'failed', result: { content: [{ text: 'boom' }] } })], [logged(grep, { ok: false })]), 'tool-failed', ['yes no unknown'], /boom/],
   ['the stack logged a failure, the agent none', [grep], evidence([seen(grep)], [logged(grep, { ok: false, error: 'broke' })]), 'evidence-conflict', ['yes no unknown'], /broke/],
   ['a call that never ended', [grep], evidence([seen(grep, { status: 'abandoned', result: undefined })], [logged(grep)]), 'tool-failed', ['yes no unknown'], /never reported an end/],
-  ['no effect', [{ ...grep, verifyEffect: () => Promise.reject(new Error('nothing there')) }], evidence([seen(grep)], [logged(grep)]), 'not-effective', ['yes yes no'], /it is found; .*nothing there/s],
+  ['no effect', [{ ...grep, verifyEffect: () => Promise.reject(new Error('nothing there')) }], evidence([seen(grep)], [logged(grep)]), 'not-effective', ['yes yes no'], /without effect \(it is found\): nothing there/],
   ['a script the agent did not follow comes before the failed turn it caused', [grep], evidence([], [], { modelProblems: ['request 2 lacks the output'] }, { end: 'failed', problem: { class: 'model', diagnosis: 'HTTP 400' } }), 'model-script', ['no unknown unknown'], /request 2/],
   ['a hang comes before the script it broke', [grep], evidence([], [], { modelProblems: ['1 of 2 requests'] }, { end: 'deadline', problem: { class: 'agent-hang', diagnosis: 'no event for 60 s' } }), 'agent-hang', ['no unknown unknown'], /no event/],
+  ['an agent that asked the model too rarely, with nothing else wrong', [grep], evidence([seen(grep)], [logged(grep)], { shortfall: 'asked once' }), 'model-script', ['yes yes yes'], /asked once/],
+  ['a better reason comes before the shortfall', [grep], evidence([seen(grep)], [], { shortfall: 'asked once' }), 'evidence-conflict', ['yes no unknown']],
   ['an agent that failed after every call', [grep], evidence([seen(grep)], [logged(grep)], {}, { end: 'failed', problem: { class: 'model', diagnosis: 'gone' } }), 'model', ['yes yes yes']],
 ]
 

@@ -1,7 +1,7 @@
 import type { AgentOutcome, ObservedCall } from '../agents/agent.ts'
 import type { CallRecord, FindingRecord } from '../record.ts'
 import type { CallEvidence, ReceivedCall } from '../suite.ts'
-import { fail, verdictOf, type Verdict, type VerdictClass } from '../verdict.ts'
+import { fail, verdictOf, VerdictError, type Verdict, type VerdictClass } from '../verdict.ts'
 import { describeCall, includes } from './match.ts'
 
 /** What is known about a stage when its agent has ended. */
@@ -11,6 +11,8 @@ export interface StageEvidence {
   readonly offered: readonly string[]
   /** Deviations from the script that the model saw. */
   readonly modelProblems: readonly string[]
+  /** Said when the agent asked the model less often than the script has answers. */
+  readonly shortfall?: string | undefined
   /** Calls in the stack's own log since the stage began. */
   readonly received: readonly ReceivedCall[]
   readonly files: readonly string[]
@@ -82,14 +84,16 @@ export async function judgeStage(expectations: readonly Expectation[], evidence:
         effective = yes(expectation.effect)
       } catch (error) {
         const cause = verdictOf(error, 'not-effective')
-        const message = error instanceof Error ? error.message : String(error)
-        const diagnosis = cause.class === 'not-effective' ? `${title} succeeded, but not so: ${expectation.effect}; ${message}` : cause.diagnosis
+        const message = error instanceof VerdictError ? cause.diagnosis : error instanceof Error ? error.message : String(error)
+        const diagnosis = cause.class === 'not-effective' ? `${title} succeeded without effect (${expectation.effect}): ${message}` : message
         blame(cause.class, diagnosis, cause.remedy)
         effective = no(diagnosis)
       }
     }
     calls.push({ ...record, attempted: yes(`transcript: ${seen.status}`), executed, effective })
   }
+  // An agent that leaves early usually has a better reason above.
+  if (evidence.shortfall !== undefined && outcome.end === 'completed') blame('model-script', evidence.shortfall)
   return { calls, verdict }
 }
 

@@ -50,7 +50,7 @@ export async function runStage(run: StageRun): Promise<void> {
     definition.calls.map((call) => ({
       ...call, verifyEffect: (evidence) => call.verifyEffect(evidence, { ...context, facts }),
     })),
-    { outcome, offered: seen.offeredTools, modelProblems: [...seen.problems, ...(outcome.end === 'completed' && seen.shortfall !== undefined ? [seen.shortfall] : [])], received, files: [shown(transcript), shown(stderr), shown(modelLog)] },
+    { outcome, offered: seen.offeredTools, modelProblems: seen.problems, shortfall: seen.shortfall, received, files: [shown(transcript), shown(stderr), shown(modelLog)] },
   )
   run.record({
     agent: { name: agent.name, version: agent.version, file: agent.file }, model: model.endpoint.name, prompt,

@@ -68,7 +68,7 @@ test.each([
   expect(isAlive(identity)).toBe(!owned)
 })
 
-test('a recorded session is owned, a later one with the same number is not', async () => {
+test('a recorded session is owned, a later one with the same number is not', () => {
   const file = openLedger()
   const leader = startProcess({ detached: true })
   appendToLedger(file, { kind: 'session', name: 'x', leader: { pid: leader.pid, startTime: leader.startTime + 1 } })

@@ -29,9 +29,9 @@ export function laneSpec<S extends States<S>, Needs extends keyof S & string, Le
   suite: Suite<S>,
   lane: Lane<S, Needs, Leaves, Steps>,
 ): TestAPI<LaneFixtures<S[Leaves]>> {
-  const anyLane: AnyLane = lane as unknown as AnyLane
+  const anyLane: AnyLane = lane
   const info = inject('smokeRun')
-  const runner = runnerFor(suite as unknown as AnySuite)
+  const runner = runnerFor(suite)
   const scale = info.options.budgetScale
   let run: LaneRun | { readonly refused: string } = { refused: 'the lane did not start' }
   const failedChecks: string[] = []

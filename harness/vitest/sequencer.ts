@@ -1,4 +1,3 @@
-import type { ProvidedContext } from 'vitest'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { laneOfFile } from './lane-file.ts'
 
@@ -8,8 +7,7 @@ export class LaneSequencer extends BaseSequencer {
     const sorted = await super.sort(files)
     const rank = (spec: TestSpecification): number => {
       const lane = laneOfFile(spec.moduleId)
-      const { smokeRun }: Partial<ProvidedContext> = spec.project.getProvidedContext()
-      return lane === undefined || !smokeRun ? -1 : smokeRun.lanes.indexOf(lane)
+      return lane === undefined ? -1 : spec.project.getProvidedContext().smokeRun.lanes.indexOf(lane)
     }
     return sorted
       .map((spec, index) => ({ spec, index, rank: rank(spec) }))

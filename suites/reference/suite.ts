@@ -61,5 +61,5 @@ function wireAgent(facts: Up, { paths, env }: StepContext): AgentWiring {
 async function findGit(env: NodeJS.ProcessEnv): Promise<string> {
   const { stdout, failed } = await execa('git', ['--version'], { reject: false, stdin: 'ignore', env: { PATH: env.PATH }, extendEnv: false, timeout: 10_000 })
   if (failed) throw new PrerequisiteError('git is not on PATH', 'install git, e.g. apt-get install git')
-  return String(stdout).replace('git version ', '')
+  return stdout.replace('git version ', '')
 }

@@ -6,6 +6,6 @@ export const removalLeavesServer: Fault = {
   filter: 'remove.smoke', lane: 'remove', verdict: 'not-effective',
   words: ['list_discovered_servers still names everything_smoke'],
   inject: ({ commit }) => commit('stack', (edit) => {
-    edit('lib/manage-stack.mjs', 'const { [name]: _, ...servers } = overlay.servers', "if (name) return { message: 'removed' }\n  const { [name]: _, ...servers } = overlay.servers")
+    edit('lib/manage-stack.mjs', 'const servers = Object.fromEntries(', "if (name) return { message: 'removed' }\n  const servers = Object.fromEntries(")
   }),
 }

@@ -54,7 +54,7 @@ export const remove = lane({
       expectSameTools(facts.tools, intendedTools(paths), 'the intended catalog after the removal')
       expectSameTools(facts.tools, (await listTools(facts.proxyUrl)).map(({ name }) => name), 'the live catalog after the removal')
     })
-    const { alias: _removed, ...up } = facts
-    return up
+    const { stack, proxy, clientRepository, proxyUrl, tools, overlay } = facts
+    return { stack, proxy, clientRepository, proxyUrl, tools, overlay }
   },
 })

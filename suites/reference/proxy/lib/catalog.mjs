@@ -27,7 +27,6 @@ function routeOf(name, routeBy, routes, byName) {
     if (!target) throw new Error(`${name}: ${routeBy} must be one of ${Object.keys(routes).join(', ')}; it is ${JSON.stringify(args?.[routeBy])}`)
     const server = byName.get(target.server)
     if (!server) throw new Error(`${name}: server ${target.server} does not run`)
-    const { [routeBy]: _, ...rest } = args
-    return { server, tool: target.tool, arguments: rest }
+    return { server, tool: target.tool, arguments: Object.fromEntries(Object.entries(args).filter(([key]) => key !== routeBy)) }
   }
 }

@@ -94,7 +94,7 @@ async function remove({ name, dry_run: dryRun = false }, places, log) {
   const overlay = overlayOf(places)
   if (!overlay.servers[name]) throw new StackError(`${JSON.stringify(name)} is not installed; installed are ${Object.keys(overlay.servers).join(', ') || 'none'}`)
   if (dryRun) return { message: `would remove ${name}`, files_updated: [{ path: places.overlay, dryRun: true }] }
-  const { [name]: _, ...servers } = overlay.servers
+  const servers = Object.fromEntries(Object.entries(overlay.servers).filter(([installed]) => installed !== name))
   writeText(places.overlay, toJson({ ...overlay, servers }))
   rmSync(join(places.toolCache, `${name}.json`), { force: true })
   const live = await restartStack(places, { log })
