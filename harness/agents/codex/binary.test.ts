@@ -6,7 +6,6 @@ import { PrerequisiteError } from '../../errors.ts'
 import { resolveCodex } from './binary.ts'
 
 const test = base.extend<{ root: string }>({
-  // eslint-disable-next-line no-empty-pattern -- vitest wants a destructured first parameter
   root: async ({}, use) => {
     const root = await realpath(await mkdtemp(join(tmpdir(), 'binary-test-')))
     await use(root)
