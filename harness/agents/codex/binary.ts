@@ -12,7 +12,7 @@ export interface CodexPlaces {
   readonly arch?: string | undefined
 }
 
-const remedy = 'npm install --save-dev @openai/codex   (or set SMOKE_AGENT_FILE to a codex of your own)'
+const remedy = 'npm install --save-dev @openai/codex   (or set SMOKE_AGENT_BIN to a codex of your own)'
 
 /**
  * Finds the Codex to run: `explicit` as given, else the native binary of the installed `@openai/codex`, else `codex` on
