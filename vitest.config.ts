@@ -3,12 +3,15 @@ import { defineConfig } from 'vitest/config'
 import { smokeProject } from './harness/vitest/config.ts'
 import { LaneSequencer } from './harness/vitest/sequencer.ts'
 
+const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
+
 export default defineConfig({
   test: {
     sequence: { sequencer: LaneSequencer },
     teardownTimeout: 30_000,
+    reporters: [here('reports/reporter.ts')],
     projects: [
-      smokeProject({ root: fileURLToPath(new URL('.', import.meta.url)), defaultSuite: 'reference', env: process.env }),
+      smokeProject({ root: here('.'), defaultSuite: 'reference', env: process.env, globalSetup: [here('reports/finish.ts')] }),
       {
         test: {
           name: 'self',

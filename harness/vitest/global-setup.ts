@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
 import getPort from 'get-port'
@@ -9,7 +9,7 @@ import { Recorder } from '../lanes/recorder.ts'
 import type { RunInfo } from '../lanes/run-info.ts'
 import { checkSourceNames, resolveOptions, type Options } from '../options.ts'
 import { bootId } from '../processes/table.ts'
-import { endProcesses, finishLedger, ownedProcesses, removePath } from '../sandbox/finish.ts'
+import { endProcesses, finishLedger, ownedProcesses, removePath, salvageEvidence } from '../sandbox/finish.ts'
 import { appendToLedger, readLedger } from '../sandbox/ledger.ts'
 import { startJanitor, type Janitor } from '../sandbox/start-janitor.ts'
 import { checkWorkspacePath, chooseWorkspacePath, createWorkspace, newRunId, type WorkspacePaths } from '../sandbox/workspace.ts'
@@ -152,7 +152,7 @@ async function teardown(owned: Owned): Promise<void> {
   try {
     // The workspace may be gone in a moment; the reports read this copy.
     recorder.add({ type: 'teardown-ended', durationMs: performance.now() - startedAt, ended, leftovers, workspaceKept: keep })
-    cpSync(paths.progress, join(results, 'progress.ndjson'))
+    salvageEvidence(paths.root, results)
   } catch (error) {
     leftovers.push(`the end of the run could not be recorded: ${String(error)}`)
   }

@@ -3,9 +3,13 @@ import { defineConfig } from 'vitest/config'
 import { smokeProject } from '../../vitest/config.ts'
 import { LaneSequencer } from '../../vitest/sequencer.ts'
 
+const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
+const reports = here('../../../reports')
+
 export default defineConfig({
   test: {
     sequence: { sequencer: LaneSequencer },
-    projects: [smokeProject({ root: fileURLToPath(new URL('.', import.meta.url)), defaultSuite: 'toy', env: process.env })],
+    reporters: [`${reports}/reporter.ts`],
+    projects: [smokeProject({ root: here('.'), defaultSuite: 'toy', env: process.env, globalSetup: [`${reports}/finish.ts`] })],
   },
 })

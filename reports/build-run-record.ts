@@ -1,0 +1,90 @@
+import type { LaneRecord, ProgressEvent, RunRecord, StepRecord, TestRecord } from '../harness/record.ts'
+
+/** What vitest says about the spec of one lane. */
+export interface LaneTests {
+  readonly lane: string
+  readonly tests: readonly TestRecord[]
+  /** Errors of the file itself, outside its tests. */
+  readonly errors: readonly string[]
+}
+
+export interface RunEvidence {
+  readonly events: readonly ProgressEvent[]
+  /** In the order the lanes were to run. */
+  readonly lanes: readonly LaneTests[]
+  readonly errors: readonly string[]
+  readonly interrupted: boolean
+  /** The command that runs the given lane again. */
+  readonly reproduce: (lane: string) => string
+}
+
+/** The whole run in one record, from what was written while it ran and from vitest's results. */
+export function buildRunRecord({ events, lanes, errors, interrupted, reproduce }: RunEvidence): RunRecord {
+  const start = events.find((event) => event.type === 'run-started')
+  const last = events.at(-1)
+  const names = [...new Set([
+    ...events.flatMap((event) => event.type === 'lane-started' || event.type === 'lane-ended' ? [event.lane] : []),
+    ...lanes.map(({ lane }) => lane),
+  ])]
+  const records = names.map((name) => laneRecordOf(name, events, lanes.find(({ lane }) => lane === name), reproduce))
+  const end = events.find((event) => event.type === 'teardown-ended')
+  const failed = errors.length > 0 || records.some(({ status }) => status === 'failed') || (end?.leftovers.length ?? 0) > 0
+  return {
+    schema: 1,
+    run: start?.run ?? '',
+    suite: start?.suite ?? '',
+    outcome: interrupted ? 'interrupted' : failed ? 'failed' : 'passed',
+    startedAt: start?.at ?? '',
+    durationMs: start && last ? Date.parse(last.at) - Date.parse(start.at) : 0,
+    facts: Object.fromEntries(events.flatMap((event) => event.type === 'fact' ? [[event.name, event.value]] : [])),
+    lanes: records,
+    errors: [...errors],
+    teardown: end ? { durationMs: end.durationMs, ended: end.ended, leftovers: end.leftovers, workspaceKept: end.workspaceKept } : null,
+  }
+}
+
+function laneRecordOf(
+  name: string, events: readonly ProgressEvent[], spec: LaneTests | undefined, reproduce: (lane: string) => string,
+): LaneRecord {
+  const started = events.find((event) => event.type === 'lane-started' && event.lane === name)
+  const ended = events.findLast((event) => event.type === 'lane-ended' && event.lane === name)
+  const tests = [...(spec?.tests ?? [])]
+  const fileErrors = (spec?.errors ?? []).map((message): TestRecord => ({ name: `${name}: the file itself`, status: 'failed', durationMs: 0, message }))
+  const all = [...tests, ...fileErrors]
+  const red = all.some(({ status }) => status === 'failed')
+  const told = ended?.type === 'lane-ended' ? ended : undefined
+  const status = red ? 'failed' : (told?.status ?? (all.some((test) => test.status === 'skipped') ? 'skipped' : 'not-run'))
+  return {
+    name,
+    purpose: started?.type === 'lane-started' ? started.purpose : spec ? 'selected' : 'set-up',
+    status,
+    durationMs: told?.durationMs ?? 0,
+    ...(started && { startedAt: started.at }),
+    ...(told?.verdict && { verdict: told.verdict }),
+    ...reasonOf(told?.reason, status),
+    ...(status === 'failed' && { reproduce: reproduce(name) }),
+    steps: stepsOf(name, events),
+    tests: all,
+  }
+}
+
+function reasonOf(reason: string | undefined, status: LaneRecord['status']): { reason?: string } {
+  if (reason !== undefined) return { reason }
+  return status === 'not-run' ? { reason: 'the run ended before this lane' } : {}
+}
+
+function stepsOf(lane: string, events: readonly ProgressEvent[]): StepRecord[] {
+  const steps = new Map<string, StepRecord>()
+  for (const event of events) {
+    if (event.type === 'step-started' && event.lane === lane) {
+      steps.set(event.step, {
+        name: event.step, kind: event.kind, status: 'running', startedAt: event.at, durationMs: 0, budgetMs: event.budgetMs, logs: [],
+      })
+    } else if (event.type === 'step-ended' && event.lane === lane) {
+      const { step, status, durationMs, verdict, reason, logs, stage, at } = event
+      const begun = steps.get(step) ?? { name: step, kind: 'step', startedAt: at, budgetMs: 0 }
+      steps.set(step, { ...begun, status, durationMs, logs, ...(verdict && { verdict }), ...(reason !== undefined && { reason }), ...(stage && { stage }) })
+    }
+  }
+  return [...steps.values()]
+}

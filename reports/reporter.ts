@@ -1,0 +1,117 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { SerializedError } from 'vitest'
+import { DefaultReporter, type TestCase, type TestModule, type TestRunEndReason, type TestSpecification } from 'vitest/node'
+import type { ProgressEvent } from '../harness/record.ts'
+import { laneOfFile } from '../harness/vitest/lane-file.ts'
+import { ProgressTail } from './progress-file.ts'
+import { paintFor, progressLines, stepLabel, type Paint } from './terminal.ts'
+
+/** How often the progress file is looked at. Milliseconds. */
+const pollMs = 100
+/** Without a terminal, a long step says that it still runs this often. Milliseconds. */
+const heartbeatMs = 30_000
+
+type HookContext = Parameters<DefaultReporter['onHookStart']>[0]
+type Step = Extract<ProgressEvent, { type: 'step-started' }>
+
+/** Shows lanes step by step as they run; everything that is not a lane is shown as vitest shows it. */
+export default class SmokeReporter extends DefaultReporter {
+  readonly #paint: Paint
+  readonly #live: boolean
+  #tail: ProgressTail | undefined
+  #timer: NodeJS.Timeout | undefined
+  #running: { step: Step; since: number; saidAt: number } | undefined
+  #shown = false
+
+  constructor() {
+    super({ summary: false })
+    this.#paint = paintFor(process.env, process.stdout.isTTY)
+    this.#live = process.stdout.isTTY && (process.env.CI ?? '') === ''
+  }
+
+  override onTestRunStart(specifications: readonly TestSpecification[]): void {
+    const others = specifications.filter(({ moduleId }) => laneOfFile(moduleId) === undefined)
+    if (others.length > 0) super.onTestRunStart(others)
+  }
+
+  override onTestModuleQueued(module: TestModule): void {
+    if (!isLane(module)) super.onTestModuleQueued(module)
+    else if (!this.#tail) this.#follow()
+  }
+
+  override onTestModuleCollected(module: TestModule): void {
+    if (!isLane(module)) super.onTestModuleCollected(module)
+  }
+
+  override onTestModuleEnd(module: TestModule): void {
+    if (!isLane(module)) super.onTestModuleEnd(module)
+    else this.#drain()
+  }
+
+  override onTestCaseReady(test: TestCase): void {
+    if (!isLane(test.module)) super.onTestCaseReady(test)
+  }
+
+  override onTestCaseResult(test: TestCase): void {
+    if (!isLane(test.module)) super.onTestCaseResult(test)
+  }
+
+  override onHookStart(hook: HookContext): void {
+    if (!isLane('module' in hook.entity ? hook.entity.module : hook.entity)) super.onHookStart(hook)
+  }
+
+  override onHookEnd(hook: HookContext): void {
+    if (!isLane('module' in hook.entity ? hook.entity.module : hook.entity)) super.onHookEnd(hook)
+  }
+
+  override onTestRunEnd(modules: readonly TestModule[], errors: readonly SerializedError[], reason: TestRunEndReason): void {
+    clearInterval(this.#timer)
+    this.#drain()
+    this.#clear()
+    const others = modules.filter((module) => !isLane(module))
+    // The lanes' own end comes after the teardown, which may still find something.
+    if (others.length > 0 || modules.length === 0) super.onTestRunEnd(others, errors, reason)
+  }
+
+  #follow(): void {
+    const runFile = process.env.SMOKE_RUN_FILE
+    if (runFile === undefined) return
+    const { workspace } = JSON.parse(readFileSync(runFile, 'utf8')) as { workspace: string }
+    this.#tail = new ProgressTail(join(workspace, 'progress.ndjson'))
+    this.#drain()
+    this.#timer = setInterval(() => { this.#drain() }, pollMs)
+    this.#timer.unref()
+  }
+
+  #drain(): void {
+    for (const event of this.#tail?.next() ?? []) {
+      this.#clear()
+      for (const line of progressLines(event, this.#paint)) process.stdout.write(`${line}\n`)
+      if (event.type === 'step-started') this.#running = { step: event, since: Date.parse(event.at), saidAt: Date.now() }
+      if (event.type === 'step-ended') this.#running = undefined
+    }
+    this.#showRunning()
+  }
+
+  #showRunning(): void {
+    const running = this.#running
+    if (!running) return
+    const elapsed = `${((Date.now() - running.since) / 1000).toFixed(1)} s`.padStart(7)
+    const text = `  ${this.#paint.faint('·')} ${stepLabel(running.step.step)}${elapsed} / ${running.step.budgetMs / 1000} s`
+    if (this.#live) {
+      process.stdout.write(`\r\u001B[K${text}`)
+      this.#shown = true
+    } else if (Date.now() - running.saidAt >= heartbeatMs) {
+      running.saidAt = Date.now()
+      process.stdout.write(`${text}\n`)
+    }
+  }
+
+  #clear(): void {
+    if (this.#shown) process.stdout.write('\r\u001B[K')
+    this.#shown = false
+  }
+}
+
+const isLane = (module: TestModule): boolean => laneOfFile(module.moduleId) !== undefined
