@@ -82,7 +82,7 @@ function stepsOf(lane: string, events: readonly ProgressEvent[]): StepRecord[] {
       })
     } else if (event.type === 'step-ended' && event.lane === lane) {
       const { step, status, durationMs, verdict, reason, logs, stage, at } = event
-      const begun = steps.get(step) ?? { name: step, kind: 'step', startedAt: at, budgetMs: 0 }
+      const begun = steps.get(step) ?? { name: step, kind: 'step', startedAt: at, budgetMs: event.budgetMs }
       steps.set(step, { ...begun, status, durationMs, logs, ...(verdict && { verdict }), ...(reason !== undefined && { reason }), ...(stage && { stage }) })
     }
   }
