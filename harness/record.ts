@@ -64,7 +64,7 @@ export const progressEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('step-started'), at, lane: z.string(), step: z.string(), kind: z.enum(['step', 'stage', 'check']), budgetMs: z.number() }),
   z.object({
     type: z.literal('step-ended'), at, lane: z.string(), step: z.string(), status,
-    durationMs: z.number(),
+    durationMs: z.number(), budgetMs: z.number(),
     /** Why it failed, or why it was skipped. */
     verdict: verdictRecord.optional(), reason: z.string().optional(),
     logs: z.array(z.string()), stage: stageRecord.optional(),

@@ -5,7 +5,7 @@ import { DefaultReporter, type TestCase, type TestModule, type TestRunEndReason,
 import type { ProgressEvent } from '../harness/record.ts'
 import { laneOfFile } from '../harness/vitest/lane-file.ts'
 import { ProgressTail } from './progress-file.ts'
-import { paintFor, progressLines, stepLabel, type Paint } from './terminal.ts'
+import { elapsed, paintFor, progressLines, stepLabel, type Paint } from './terminal.ts'
 
 /** How often the progress file is looked at. Milliseconds. */
 const pollMs = 100
@@ -97,8 +97,7 @@ export default class SmokeReporter extends DefaultReporter {
   #showRunning(): void {
     const running = this.#running
     if (!running) return
-    const elapsed = `${((Date.now() - running.since) / 1000).toFixed(1)} s`.padStart(7)
-    const text = `  ${this.#paint.faint('·')} ${stepLabel(running.step.step)}${elapsed} / ${running.step.budgetMs / 1000} s`
+    const text = `  ${this.#paint.faint('·')} ${stepLabel(running.step.step)}${elapsed(Date.now() - running.since, running.step.budgetMs)}`
     if (this.#live) {
       process.stdout.write(`\r\u001B[K${text}`)
       this.#shown = true

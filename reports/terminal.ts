@@ -35,16 +35,19 @@ export function progressLines(event: ProgressEvent, paint: Paint): string[] {
   }
 }
 
-/** Budgets are known from the step's start. */
 export const stepLabel = (step: string): string => step.padEnd(22)
 
+/** `0.4 s / 20 s`: what a step took of its budget, in columns. */
+export const elapsed = (durationMs: number, budgetMs: number): string =>
+  `${`${(durationMs / 1000).toFixed(1)} s`.padStart(7)} / ${`${budgetMs / 1000} s`.padEnd(5)}`
+
 function stepLines(event: Extract<ProgressEvent, { type: 'step-ended' }>, paint: Paint): string[] {
-  const time = `${(event.durationMs / 1000).toFixed(1)} s`.padStart(7)
+  const time = elapsed(event.durationMs, event.budgetMs)
   const calls = event.stage ? paint.faint(`  ${event.stage.calls.length} calls expected, ${event.stage.observed.length} made`) : ''
   if (event.status === 'skipped') return [`  ${paint.faint(`- ${stepLabel(event.step)} skipped: ${event.reason ?? ''}`)}`]
-  if (event.status === 'passed') return [`  ${paint.good('✓')} ${stepLabel(event.step)}${time}${calls}`]
+  if (event.status === 'passed') return [`  ${paint.good('✓')} ${stepLabel(event.step)}${time}${calls}`.trimEnd()]
   return [
-    `  ${paint.bad('✗')} ${stepLabel(event.step)}${time}${calls}`,
+    `  ${paint.bad('✗')} ${stepLabel(event.step)}${time}${calls}`.trimEnd(),
     ...(event.verdict ? indent(`${paint.bad(event.verdict.class)}: ${event.verdict.diagnosis}`, '      ') : []),
   ]
 }

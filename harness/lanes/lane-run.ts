@@ -134,7 +134,7 @@ export class LaneRun {
       const stage = stageRecord()
       recorder.add({
         type: 'step-ended', lane: this.lane.name, step: name, status: result.status, logs: [...logs],
-        durationMs: performance.now() - startedAt,
+        durationMs: performance.now() - startedAt, budgetMs,
         ...(result.verdict && { verdict: { ...result.verdict, evidence: [...result.verdict.evidence] } }),
         ...(stage && { stage }),
       })
@@ -205,7 +205,7 @@ export class LaneRun {
   }
 
   #skip(name: string, reason: string): void {
-    this.#around.recorder.add({ type: 'step-ended', lane: this.lane.name, step: name, status: 'skipped', durationMs: 0, reason, logs: [] })
+    this.#around.recorder.add({ type: 'step-ended', lane: this.lane.name, step: name, status: 'skipped', durationMs: 0, budgetMs: 0, reason, logs: [] })
     this.#settle(name, { status: 'skipped', reason })
   }
 

@@ -8,12 +8,15 @@ import { sandboxEnvironment } from '../sandbox/environment.ts'
 import { appendToLedger } from '../sandbox/ledger.ts'
 import { workspacePaths, type WorkspacePaths } from '../sandbox/workspace.ts'
 import type { AnyLane, AnySuite, StepContext } from '../suite.ts'
-import { describeVerdict, fail, VerdictError, type Verdict } from '../verdict.ts'
+import { fail, VerdictError, type Verdict } from '../verdict.ts'
 import { LaneRun, type LaneSurroundings } from './lane-run.ts'
 import { Recorder } from './recorder.ts'
 import { routeBetween } from './route.ts'
 import type { RunInfo } from './run-info.ts'
 import { runStage } from './run-stage.ts'
+
+/** A verdict in one line: its class and the first sentence, without the log lines that may follow. */
+const headline = ({ class: name, diagnosis }: Verdict): string => `${name}: ${diagnosis.split('\n')[0]?.replace(/; last lines:$/, '') ?? ''}`
 
 interface SandboxState {
   readonly name: string
@@ -92,7 +95,7 @@ export class LaneRunner {
     if (!verdict && outcome.facts) {
       this.#state = { name: leaves, facts: outcome.facts }
     } else if (needs !== leaves) {
-      this.#broken = { lane: name, why: (verdict ? describeVerdict(verdict) : '').split('\n')[0] ?? '' }
+      this.#broken = { lane: name, why: verdict ? headline(verdict) : 'it left no state' }
     }
     this.#concluded.set(name, verdict ? 'failed' : 'passed')
     this.#recorder.add({
