@@ -31,10 +31,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
   appendToLedger(paths.ledger, {
     kind: 'sandbox', id: sandboxId, workspace: root, results, boot: bootId(), keep: options.keep !== 'never',
   })
-  // vitest empties its own folders when it ends, but not when it is killed.
-  for (const { tmpDir } of new Set([vitest.getRootProject(), ...vitest.projects])) {
-    appendToLedger(paths.ledger, { kind: 'path', path: tmpDir, harness: true })
-  }
+  // vitest removes its own folders when it ends in peace, but not after a signal.
+  const vitestFolders = [vitest.getRootProject(), ...vitest.projects].map(({ tmpDir }) => tmpDir)
+  for (const path of vitestFolders) appendToLedger(paths.ledger, { kind: 'path', path, harness: true })
+  process.on('exit', () => { vitestFolders.forEach(removePath) })
   const janitor = await startJanitor(paths.ledger, join(root, '.janitor'))
   // Workers inherit it, so that whoever finishes the ledger finds them too.
   process.env.SMOKE_SANDBOX_ID = sandboxId

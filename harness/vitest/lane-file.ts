@@ -1,4 +1,4 @@
-/** The lane a file belongs to: `suites/reference/install.smoke.ts` -> `install`. Undefined for other files. */
+/** The lane a file belongs to: `start.smoke.ts` -> `start`. Undefined for other files. */
 export function laneOfFile(path: string): string | undefined {
   return /(?:^|[/\\])([^/\\]+)\.smoke\.[cm]?[jt]s$/.exec(path)?.[1]
 }

@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { optionDefinitions, sourceVariablePrefix } from './options.ts'
+import { verdictClasses } from './verdict.ts'
+
+const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+
+/** The text between two comments of README. */
+function section(name: string): string {
+  return new RegExp(`<!-- ${name}:.*?-->\\n(.*?)<!-- end of ${name} -->`, 's').exec(readme)?.[1] ?? `README has no section ${name}`
+}
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |\n`).join('')
+
+test('README lists every option as the code has it', () => {
+  const rows = Object.values(optionDefinitions).map(({ variable, fallback, help }) => [`\`${variable}\``, fallback === '' ? '' : `\`${fallback}\``, help])
+  expect(section('options')).toBe(table(['variable', 'default', 'what'], [
+    ...rows, [`\`${sourceVariablePrefix}<NAME>\``, '', 'where a source of the suite comes from, e.g. `SMOKE_SOURCE_STACK=/path/or/url#ref`'],
+  ]))
+})
+
+test('README lists every verdict as the code has it', () => {
+  expect(section('verdicts')).toBe(table(['verdict', 'meaning'], Object.entries(verdictClasses).map(([name, meaning]) => [`\`${name}\``, meaning])))
+})
