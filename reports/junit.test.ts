@@ -1,0 +1,160 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { XMLParser } from 'fast-xml-parser'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { LaneRecord, RunRecord, StageRecord, StepRecord, TestRecord } from '../harness/record.ts'
+import { headAndTail, junitXml } from './junit.ts'
+
+let results = ''
+beforeEach(() => {
+  results = mkdtempSync(join(tmpdir(), 'junit-'))
+  mkdirSync(join(results, 'logs'))
+  mkdirSync(join(results, 'transcripts'))
+})
+afterEach(() => { rmSync(results, { recursive: true, force: true }) })
+
+interface Node { readonly name: string; readonly attributes: Readonly<Record<string, string>>; readonly children: readonly Node[]; readonly text: string }
+
+/** What may stand where, from junit-10.xsd of Jenkins' xunit plugin: attributes (`!` = must be there) and children. */
+const rules: Readonly<Record<string, readonly [attributes: string, children: string]>> = {
+  testsuites: ['name time tests failures errors', 'testsuite'],
+  testsuite: ['name! tests! failures! errors! group time skipped timestamp hostname id package file log url', 'testsuite properties testcase system-out system-err'],
+  testcase: ['name! time classname group', 'skipped error failure rerunFailure rerunError flakyFailure flakyError system-out system-err'],
+  properties: ['', 'property'],
+  property: ['name! value!', ''],
+  skipped: ['type message', ''],
+  error: ['type message', ''],
+  failure: ['type message', ''],
+  'system-out': ['', ''],
+  'system-err': ['', ''],
+}
+
+/** What the document has that the schema does not allow. Times: at most three decimals, as its pattern is read in practice. */
+function violations({ name, attributes, children }: Node): string[] {
+  const rule = rules[name]
+  if (!rule) return [`<${name}> is unknown`]
+  const [allowed, content] = rule.map((words) => words.split(' ').filter((word) => word !== '')) as [string[], string[]]
+  return [
+    ...Object.keys(attributes).filter((key) => !allowed.includes(key) && !allowed.includes(`${key}!`)).map((key) => `<${name} ${key}>`),
+    ...allowed.filter((key) => key.endsWith('!') && !(key.slice(0, -1) in attributes)).map((key) => `<${name}> without ${key}`),
+    ...children.filter((child) => !content.includes(child.name)).map((child) => `<${child.name}> in <${name}>`),
+    ...(attributes.time !== undefined && !/^\d+(\.\d{1,3})?$/.test(attributes.time) ? [`time ${attributes.time}`] : []),
+    ...(children.filter((child) => child.name === 'system-out').length > 1 ? [`two system-out in <${name}>`] : []),
+    ...children.flatMap(violations),
+  ]
+}
+
+/** Reads the text back and checks it against the rules; XML 1.0 forbids the characters named in the pattern. */
+function read(xml: string): Node {
+  expect(xml).not.toMatch(/[^\t\n\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u)
+  const parser = new XMLParser({ ignoreAttributes: false, attributeNamePrefix: '', preserveOrder: true, parseTagValue: false, trimValues: false })
+  const top = (parser.parse(xml) as RawNode[]).map(toNode).find(({ name }) => name === 'testsuites')
+  if (!top) throw new Error('no <testsuites>')
+  expect(violations(top)).toEqual([])
+  return top
+}
+
+type RawNode = Readonly<Record<string, unknown>>
+function toNode(raw: RawNode): Node {
+  const name = Object.keys(raw).find((key) => key !== ':@') ?? ''
+  const inside = Array.isArray(raw[name]) ? raw[name] as RawNode[] : []
+  return {
+    name, attributes: (raw[':@'] ?? {}) as Record<string, string>,
+    children: inside.filter((child) => !('#text' in child)).map(toNode),
+    text: inside.map((child) => typeof child['#text'] === 'string' ? child['#text'] : '').join(''),
+  }
+}
+
+const suitesOf = (xml: string): readonly Node[] => read(xml).children
+const casesOf = (suite: Node | undefined): readonly Node[] => suite?.children.filter(({ name }) => name === 'testcase') ?? []
+const child = (node: Node | undefined, name: string): Node | undefined => node?.children.find((one) => one.name === name)
+
+const lane = (parts: Partial<LaneRecord>): LaneRecord => ({ name: 'a', purpose: 'selected', status: 'passed', durationMs: 12.3456, steps: [], tests: [], ...parts })
+const step = (parts: Partial<StepRecord>): StepRecord => ({ name: 'one', kind: 'step', status: 'passed', startedAt: '2026-01-01T00:00:00.000Z', durationMs: 5, budgetMs: 50, logs: [], ...parts })
+const tested = (parts: Partial<TestRecord>): TestRecord => ({ name: 'one', status: 'passed', durationMs: 1.23456, ...parts })
+const record = (lanes: LaneRecord[], parts: Partial<RunRecord> = {}): RunRecord => ({
+  schema: 1, run: 'r1', suite: 'toy', outcome: 'passed', startedAt: '2026-01-01T00:00:00.000Z', durationMs: 1234.5678,
+  facts: { 'version.node': 'v20' }, lanes, errors: [], teardown: { durationMs: 3, ended: 0, leftovers: [], workspaceKept: false }, ...parts,
+})
+
+test('a lane is a suite with its facts, and the teardown is the last one', () => {
+  const [first, last] = suitesOf(junitXml(record([lane({ tests: [tested({})] })]), results))
+  expect(first?.attributes).toMatchObject({ name: 'toy.a', tests: '1', failures: '0', skipped: '0', time: '0.012' })
+  expect(child(child(first, 'properties'), 'property')?.attributes).toEqual({ name: 'version.node', value: 'v20' })
+  expect(casesOf(first)[0]?.attributes).toMatchObject({ name: 'one', classname: 'toy.a', time: '0.001' })
+  expect(casesOf(last).map(({ attributes, children }) => [attributes.name, children.length])).toEqual([['nothing is left behind', 0]])
+})
+
+test('a failure has the verdict class as its type and the diagnosis as its message', () => {
+  const verdict = { class: 'drift', diagnosis: 'it looks odd', evidence: [] } as const
+  const xml = junitXml(record([lane({ status: 'failed', tests: [tested({ status: 'failed', message: 'drift: it looks odd' })], steps: [step({ status: 'failed', verdict: { ...verdict, evidence: [] } })] })]), results)
+  expect(child(casesOf(suitesOf(xml)[0])[0], 'failure')?.attributes).toEqual({ type: 'drift', message: 'it looks odd' })
+})
+
+test.each([
+  ['skipped with a reason', lane({ tests: [tested({ status: 'skipped', message: 'lane "x" failed' })] }), 'lane "x" failed'],
+  ['never run', lane({ tests: [tested({ status: 'not-run' })] }), 'not run: the run ended before it'],
+  ['never begun', lane({ status: 'not-run', reason: 'the run ended before this lane' }), 'the run ended before this lane'],
+])('what was %s is skipped, not passed, and says why', (_what, one, message) => {
+  const [suite] = suitesOf(junitXml(record([one]), results))
+  expect(suite?.attributes.skipped).toBe('1')
+  expect(child(casesOf(suite)[0], 'skipped')?.attributes.message).toBe(message)
+})
+
+test('a lane that ran as set-up shows its steps', () => {
+  const [suite] = suitesOf(junitXml(record([lane({ purpose: 'set-up', steps: [step({ name: 'x' }), step({ name: 'y', status: 'skipped', reason: 'step "x" failed' })] })]), results))
+  expect(casesOf(suite).map(({ attributes }) => attributes.name)).toEqual(['x', 'y'])
+})
+
+test('leftovers and errors outside the lanes fail the last testcase', () => {
+  const xml = junitXml(record([], { errors: ['boom'], teardown: { durationMs: 1, ended: 0, leftovers: ['process 7'], workspaceKept: false } }), results)
+  expect(child(casesOf(suitesOf(xml).at(-1))[0], 'failure')).toMatchObject({ attributes: { type: 'leak' }, text: 'boom\nprocess 7' })
+  expect(child(casesOf(suitesOf(junitXml(record([], { teardown: null }), results)).at(-1))[0], 'skipped')).toBeDefined()
+})
+
+const stage: StageRecord = {
+  agent: { name: 'codex', version: '1', file: '/codex' }, model: 'scripted', prompt: 'p', transcript: 'transcripts/s.jsonl', stderr: 'transcripts/s.stderr',
+  end: 'completed', exitCode: 0, modelRequests: 1, usage: {}, offeredTools: [], calls: [], observed: [],
+}
+
+test('the output of a stage ends with its files as attachments, by absolute path', () => {
+  for (const file of ['transcripts/s.jsonl', 'transcripts/s.stderr', 'logs/s.log']) writeFileSync(join(results, file), 'words')
+  const [suite] = suitesOf(junitXml(record([lane({ tests: [tested({})], steps: [step({ kind: 'stage', logs: ['logs/s.log'], stage })] })]), results))
+  const lines = child(casesOf(suite)[0], 'system-out')?.text.split('\n') ?? []
+  expect(lines.slice(-3)).toEqual(['logs/s.log', 'transcripts/s.jsonl', 'transcripts/s.stderr'].map((file) => `[[ATTACHMENT|${join(results, file)}]]`))
+})
+
+test('whatever stands in names, messages and logs, the document is well-formed', () => {
+  const evil = '\0\u001B[31mred\u001B[0m ]]> <a b="c">&amp;\' \uD800 \uFFFE \u0007\r\n</testsuites>'
+  writeFileSync(join(results, 'logs/evil.log'), Buffer.concat([Buffer.from(evil), Buffer.from([0xff, 0xfe, 0xc3])]))
+  const xml = junitXml(record([lane({
+    name: evil, status: 'failed', reason: evil,
+    tests: [tested({ name: evil, status: 'failed', message: evil }), tested({ status: 'skipped', message: evil }), tested({ name: 'logged' })],
+    steps: [step({ name: 'logged', logs: ['logs/evil.log'] })],
+  })], { suite: 'toy', errors: [evil], facts: { [evil]: evil } }), results)
+  expect(casesOf(suitesOf(xml)[0])).toHaveLength(3)
+  if (hasXmllint()) execFileSync('xmllint', ['--noout', '-'], { input: xml })
+})
+
+test('a log of five megabytes is shown by its ends, and says how much is missing', () => {
+  writeFileSync(join(results, 'logs/big.log'), `first\n${'x'.repeat(5 * 1024 * 1024)}\nlast`)
+  const text = headAndTail(join(results, 'logs/big.log'))
+  expect(text.length).toBeLessThan(66 * 1024)
+  expect(text).toMatch(/^first\n[^]*\n\.\.\. 51\d{5} bytes left out, see the attachment \.\.\.\n[^]*\nlast$/)
+})
+
+test('a log that is gone costs only itself', () => {
+  const [suite] = suitesOf(junitXml(record([lane({ tests: [tested({})], steps: [step({ logs: ['logs/gone.log'] })] })]), results))
+  expect(child(casesOf(suite)[0], 'system-out')?.text).toContain('(cannot be read: ENOENT')
+})
+
+function hasXmllint(): boolean {
+  try {
+    execFileSync('xmllint', ['--version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}

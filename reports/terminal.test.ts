@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest'
+import type { LaneRecord, ProgressEvent, RunRecord } from '../harness/record.ts'
+import { closingLines, paintFor, progressLines } from './terminal.ts'
+
+const plain = paintFor({ NO_COLOR: '1' }, true)
+const at = '2026-01-01T00:00:00.000Z'
+const ended = { at, type: 'step-ended', lane: 'a', step: 'clone', durationMs: 400, budgetMs: 20_000, logs: [] as string[] } as const
+
+test.each<[string, NodeJS.ProcessEnv, boolean, boolean]>([
+  ['a terminal', {}, true, true],
+  ['a pipe', {}, false, false],
+  ['NO_COLOR', { NO_COLOR: '1' }, true, false],
+  ['an empty NO_COLOR', { NO_COLOR: '' }, true, true],
+  ['FORCE_COLOR in a pipe', { FORCE_COLOR: '1' }, false, true],
+  ['FORCE_COLOR against NO_COLOR', { FORCE_COLOR: '1', NO_COLOR: '1' }, false, true],
+  ['a dumb terminal', { TERM: 'dumb' }, true, false],
+])('colours with %s', (_what, env, isTerminal, coloured) => {
+  expect(paintFor(env, isTerminal).bad('x') !== 'x').toBe(coloured)
+})
+
+test.each<[string, ProgressEvent, string[]]>([
+  ['a selected lane', { at, type: 'lane-started', lane: 'a', purpose: 'selected', index: 2, of: 5 }, ['', 'lane 2/5 a']],
+  ['a lane that another one needs', { at, type: 'lane-started', lane: 'a', purpose: 'set-up', index: 0, of: 5 }, ['', 'set-up a']],
+  ['a step that passed', { ...ended, status: 'passed' }, ['  ✓ clone                   0.4 s / 20 s']],
+  ['a step that failed', { ...ended, status: 'failed', verdict: { class: 'clone', diagnosis: 'no such repo\nreally', evidence: [] } }, ['  ✗ clone                   0.4 s / 20 s', '      clone: no such repo', '      really']],
+  ['a step that was skipped', { ...ended, status: 'skipped', reason: 'step "x" failed' }, ['  - clone                  skipped: step "x" failed']],
+  ['a lane that was skipped', { at, type: 'lane-ended', lane: 'b', status: 'skipped', durationMs: 0, reason: 'lane "a" failed' }, ['', 'lane b skipped: lane "a" failed']],
+  ['a fact', { at, type: 'fact', name: 'n', value: 'v' }, []],
+])('%s', (_what, event, lines) => {
+  expect(progressLines(event, plain)).toEqual(lines)
+})
+
+test('the end names each lane, why it failed, where to look and what to type', () => {
+  const lane = (parts: Partial<LaneRecord> & { name: string }): LaneRecord => ({ purpose: 'selected', status: 'passed', durationMs: 1500, startedAt: at, steps: [], tests: [], ...parts })
+  const never: LaneRecord = { name: 'd', purpose: 'selected', status: 'not-run', durationMs: 0, reason: 'the run ended before this lane', steps: [], tests: [] }
+  const record: RunRecord = {
+    schema: 1, run: 'r', suite: 'toy', outcome: 'failed', startedAt: at, durationMs: 9000, facts: {}, errors: [],
+    lanes: [
+      lane({ name: 'a', purpose: 'set-up' }),
+      lane({ name: 'b', status: 'failed', verdict: { class: 'drift', diagnosis: 'it looks odd', evidence: ['logs/b.log'], remedy: 'look again' }, reproduce: 'npx vitest run b' }),
+      never,
+    ],
+    teardown: { durationMs: 1, ended: 0, leftovers: [], workspaceKept: false },
+  }
+  expect(closingLines(record, '/cwd/smoke-results/r', '/cwd', plain).join('\n')).toMatchInlineSnapshot(`
+    "
+      a                 passed    1.5 s  (set-up)
+      b                 failed    1.5 s  drift
+      d                 not run       -  the run ended before this lane
+
+    ✗ b: drift
+      it looks odd
+      look at smoke-results/r/logs/b.log
+      remedy  look again
+      again   npx vitest run b
+
+    failed in 9.0 s, nothing left behind
+    report smoke-results/r/junit.xml, run.json, transcripts/, logs/"
+  `)
+})

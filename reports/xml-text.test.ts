@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest'
+import { xmlText } from './xml-text.ts'
+
+test.each([
+  ['plain text', 'a < b & c', 'a < b & c'],
+  ['terminal colours', '\u001B[32mok\u001B[39m', 'ok'],
+  ['NUL', 'a\0b', String.raw`a\x00b`],
+  ['a bell', 'a\u0008b', String.raw`a\x08b`],
+  ['a non-character', 'a\uFFFEb', String.raw`a\xfffeb`],
+  ['a lone high surrogate', 'a\uD83Db', 'a\uFFFDb'],
+  ['a lone low surrogate', 'a\uDE00b', 'a\uFFFDb'],
+  ['a whole pair', 'a😀b', 'a😀b'],
+  ['line ends of Windows and old Macs', 'a\r\nb\rc\td', 'a\nb\nc\td'],
+])('%s', (_what, text, expected) => {
+  expect(xmlText(text)).toBe(expected)
+})
