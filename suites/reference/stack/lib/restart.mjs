@@ -5,8 +5,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { liveTools, probeProxy } from './probe.mjs'
 import { render } from './render.mjs'
 
-/** A restart that did not work out, with everything that is known about it. */
-export class RestartError extends Error {}
+/** A restart that did not work out: why, in one sentence, and the ends of the logs that belong to it. */
+export class RestartError extends Error {
+  constructor(message, logs) {
+    super(message)
+    this.logs = logs
+  }
+}
 
 /** Renders, restarts the proxy under pm2, and waits until it answers with what was just rendered. */
 export async function restartStack(places, { timeoutMs = 30_000, log = () => undefined } = {}) {
@@ -30,7 +35,7 @@ export async function restartStack(places, { timeoutMs = 30_000, log = () => und
     await delay(Math.max(0, Math.min(pauseMs, leftMs())))
   }
   throw new RestartError(
-    `the proxy did not become ready on port ${places.port} within ${timeoutMs / 1000} s; last answer of ${places.url}: ${last}\n${tails(places)}`,
+    `the proxy did not become ready on port ${places.port} within ${timeoutMs / 1000} s; last answer of ${places.url}: ${last}`, tails(places),
   )
 }
 
@@ -46,7 +51,7 @@ async function runPm2(places, args, timeoutMs, log) {
   })
   clearTimeout(timer)
   for (const line of said.split('\n')) if (/error|EPIPE/i.test(line)) log(`[pm2] ${line.trim()}`)
-  if (code !== 0) throw new RestartError(`pm2 ${args[0]} ended with ${code}; it said:\n${said.trim().slice(-1000)}\n${tails(places)}`)
+  if (code !== 0) throw new RestartError(`pm2 ${args[0]} ended with ${code}; it said: ${said.trim().slice(-1000)}`, tails(places))
 }
 
 function tails(places) {

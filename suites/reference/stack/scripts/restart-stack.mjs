@@ -14,6 +14,8 @@ await main(async () => {
     return 0
   } catch (error) {
     if (!(error instanceof RestartError)) throw error
+    // The reason comes last: it is what a person sees who only has the end of the output.
+    console.error(error.logs)
     console.error(`[restart] failed: ${error.message}`)
     return 1
   }
