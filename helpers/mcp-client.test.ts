@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
-import { listenersOf } from './listeners.ts'
+import { listenersOf } from '../harness/processes/listeners.ts'
 import { probeInitialize } from './mcp-client.ts'
 
 let server: Server | undefined

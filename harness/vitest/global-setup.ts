@@ -1,18 +1,18 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { join, resolve } from 'node:path'
 import getPort from 'get-port'
-import type { TestProject, Vitest } from 'vitest/node'
+import type { TestProject } from 'vitest/node'
 import { findAgent } from '../agents/find-agent.ts'
 import { PrerequisiteError, UsageError } from '../errors.ts'
 import { Recorder } from '../lanes/recorder.ts'
 import type { RunInfo } from '../lanes/run-info.ts'
 import { checkSourceNames, resolveOptions, type Options } from '../options.ts'
 import { bootId } from '../processes/table.ts'
-import { endProcesses, finishLedger, ownedProcesses, removePath, salvageEvidence } from '../sandbox/finish.ts'
+import { endProcesses, ownedProcesses, removePath } from '../sandbox/finish.ts'
 import { appendToLedger, readLedger } from '../sandbox/ledger.ts'
-import { startJanitor, type Janitor } from '../sandbox/start-janitor.ts'
-import { checkWorkspacePath, chooseWorkspacePath, createWorkspace, newRunId, type WorkspacePaths } from '../sandbox/workspace.ts'
+import { startJanitor } from '../sandbox/start-janitor.ts'
+import { tearDown } from '../sandbox/teardown.ts'
+import { checkWorkspacePath, chooseWorkspacePath, createWorkspace, newRunId } from '../sandbox/workspace.ts'
 import type { AnySuite } from '../suite.ts'
 import { loadSuite } from './find-suite.ts'
 import { laneOfFile } from './lane-file.ts'
@@ -60,7 +60,18 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await endProcesses(() => ownedProcesses(readLedger(paths.ledger), { harness: false }))
   })
   let done: Promise<void> | undefined
-  return () => (done ??= teardown({ vitest, paths, results, options, ports, recorder, janitor }).finally(() => { signals.release() }))
+  return () => (done ??= end().finally(() => { signals.release() }))
+
+  async function end(): Promise<void> {
+    const failed = vitest.state.getCountOfFailedTests() > 0 || vitest.state.getUnhandledErrors().length > 0
+    const keep = options.keep === 'always' || (options.keep === 'failed' && failed)
+    const anythingRan = vitest.state.getTestModules().some((module) => module.state() !== 'queued' && module.state() !== 'pending')
+    const leftovers = await tearDown({ paths, results, ports, keep, anythingRan, janitor })
+    if (!anythingRan) delete process.env.SMOKE_RUN_FILE
+    if (leftovers.length === 0) return
+    process.exitCode = process.exitCode === undefined || process.exitCode === 0 ? 1 : process.exitCode
+    process.stderr.write(`\nclone-smoke: left behind:\n${leftovers.map((line) => `  ${line}\n`).join('')}`)
+  }
 }
 
 interface Plan {
@@ -118,65 +129,6 @@ async function selectedLanes(project: TestProject): Promise<string[]> {
     .filter((specification) => specification.project === project)
     .map((specification) => laneOfFile(specification.moduleId))
     .filter((lane) => lane !== undefined)
-}
-
-interface Owned {
-  readonly vitest: Vitest
-  readonly paths: WorkspacePaths
-  readonly results: string
-  readonly options: Options
-  readonly ports: Readonly<Record<string, number>>
-  readonly recorder: Recorder
-  readonly janitor: Janitor
-}
-
-/** Undoes the sandbox and proves it. A leftover makes the run fail. */
-async function teardown(owned: Owned): Promise<void> {
-  const { vitest, paths, results, options, ports, recorder, janitor } = owned
-  const startedAt = performance.now()
-  const leftovers: string[] = []
-  let ended = 0
-  const failed = vitest.state.getCountOfFailedTests() > 0 || vitest.state.getUnhandledErrors().length > 0
-  const keep = options.keep === 'always' || (options.keep === 'failed' && failed)
-  try {
-    recorder.add({ type: 'teardown-started' })
-    const finished = await finishLedger(paths.ledger, { harness: false })
-    ended = finished.ended
-    leftovers.push(...finished.leftovers)
-    for (const [name, port] of Object.entries(ports)) {
-      if (await somethingListens(port)) leftovers.push(`port ${port} (${name}) still answers`)
-    }
-  } catch (error) {
-    leftovers.push(`teardown failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
-  }
-  try {
-    // The workspace may be gone in a moment; the reports read this copy.
-    recorder.add({ type: 'teardown-ended', durationMs: performance.now() - startedAt, ended, leftovers, workspaceKept: keep })
-    salvageEvidence(paths.root, results)
-  } catch (error) {
-    leftovers.push(`the end of the run could not be recorded: ${String(error)}`)
-  }
-  if (!keep) {
-    const problem = removePath(paths.root)
-    if (problem !== undefined) leftovers.push(problem)
-  }
-  await janitor.dismiss()
-  if (leftovers.length > 0) {
-    process.exitCode = process.exitCode === undefined || process.exitCode === 0 ? 1 : process.exitCode
-    process.stderr.write(`\nclone-smoke: left behind:\n${leftovers.map((line) => `  ${line}\n`).join('')}`)
-  }
-}
-
-function somethingListens(port: number): Promise<boolean> {
-  return new Promise((settle) => {
-    const socket = connect({ host: '127.0.0.1', port })
-    const done = (answer: boolean): void => {
-      socket.destroy()
-      settle(answer)
-    }
-    socket.once('connect', () => { done(true) })
-    socket.once('error', () => { done(false) })
-  })
 }
 
 const prefixed = (prefix: string, values: Readonly<Record<string, number>>): Record<string, number> =>

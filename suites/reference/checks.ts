@@ -1,4 +1,4 @@
-import { listenersOf } from '../../helpers/listeners.ts'
+import { listenersOf } from '../../harness/processes/listeners.ts'
 import { commandOf, hasInEnvironment } from '../../harness/processes/table.ts'
 import { markerVariable } from '../../harness/sandbox/ledger.ts'
 import { fail, VerdictError } from '../../harness/verdict.ts'

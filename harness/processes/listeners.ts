@@ -1,5 +1,5 @@
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
-import { readProcesses } from '../harness/processes/table.ts'
+import { readProcesses } from './table.ts'
 
 export interface Listener {
   readonly port: number
