@@ -64,3 +64,12 @@ test('the last value of a fact holds; a teardown that never came is null; a step
   expect(record.teardown).toBeNull()
   expect(record.lanes[0]?.steps).toMatchObject([{ name: 'wait', status: 'running' }])
 })
+
+test('a lane that began and never ended is told as failed, not as never run', () => {
+  const [lane] = build({ events: timed(run, started('a'), step('a', 'wait')), lanes: [{ lane: 'a', tests: [{ ...passed, status: 'not-run' }], errors: [] }] }).lanes
+  expect(lane).toMatchObject({ status: 'failed', reason: 'the run ended while this lane was running', reproduce: 'again a' })
+})
+
+test('without events the run still has its name', () => {
+  expect(build({ identity: { run: 'r9', suite: 'toy' }, lanes: [{ lane: 'a', tests: [passed], errors: [] }] })).toMatchObject({ run: 'r9', suite: 'toy', lanes: [{ name: 'a' }] })
+})

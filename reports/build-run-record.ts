@@ -9,6 +9,8 @@ export interface LaneTests {
 }
 
 export interface RunEvidence {
+  /** Who the run is, where its events cannot tell. */
+  readonly identity?: { readonly run: string; readonly suite: string }
   readonly events: readonly ProgressEvent[]
   /** In the order the lanes were to run. */
   readonly lanes: readonly LaneTests[]
@@ -19,7 +21,7 @@ export interface RunEvidence {
 }
 
 /** The whole run in one record, from what was written while it ran and from vitest's results. */
-export function buildRunRecord({ events, lanes, errors, interrupted, reproduce }: RunEvidence): RunRecord {
+export function buildRunRecord({ identity, events, lanes, errors, interrupted, reproduce }: RunEvidence): RunRecord {
   const start = events.find((event) => event.type === 'run-started')
   const last = events.at(-1)
   const names = [...new Set([
@@ -31,8 +33,8 @@ export function buildRunRecord({ events, lanes, errors, interrupted, reproduce }
   const failed = errors.length > 0 || records.some(({ status }) => status === 'failed') || (end?.leftovers.length ?? 0) > 0
   return {
     schema: 1,
-    run: start?.run ?? '',
-    suite: start?.suite ?? '',
+    run: start?.run ?? identity?.run ?? '',
+    suite: start?.suite ?? identity?.suite ?? '',
     outcome: interrupted ? 'interrupted' : failed ? 'failed' : 'passed',
     startedAt: start?.at ?? '',
     durationMs: start && last ? Date.parse(last.at) - Date.parse(start.at) : 0,
@@ -53,7 +55,9 @@ function laneRecordOf(
   const all = [...tests, ...fileErrors]
   const red = all.some(({ status }) => status === 'failed')
   const told = ended?.type === 'lane-ended' ? ended : undefined
-  const status = red ? 'failed' : (told?.status ?? (all.some((test) => test.status === 'skipped') ? 'skipped' : 'not-run'))
+  const cut = started !== undefined && told === undefined
+  const skipped = all.length > 0 && all.every((test) => test.status === 'skipped')
+  const status = red || cut ? 'failed' : (told?.status ?? (skipped ? 'skipped' : 'not-run'))
   return {
     name,
     purpose: started?.type === 'lane-started' ? started.purpose : spec ? 'selected' : 'set-up',
@@ -61,7 +65,7 @@ function laneRecordOf(
     durationMs: told?.durationMs ?? 0,
     ...(started && { startedAt: started.at }),
     ...(told?.verdict && { verdict: told.verdict }),
-    ...reasonOf(told?.reason, status),
+    ...reasonOf(cut ? 'the run ended while this lane was running' : told?.reason, status),
     ...(status === 'failed' && { reproduce: reproduce(name) }),
     steps: stepsOf(name, events),
     tests: all,

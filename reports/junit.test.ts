@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { XMLParser } from 'fast-xml-parser'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { LaneRecord, RunRecord, StageRecord, StepRecord, TestRecord } from '../harness/record.ts'
-import { headAndTail, junitXml } from './junit.ts'
+import { headAndTail } from './head-and-tail.ts'
+import { junitXml } from './junit.ts'
 
 let results = ''
 beforeEach(() => {
@@ -108,10 +109,25 @@ test('a lane that ran as set-up shows its steps', () => {
   expect(casesOf(suite).map(({ attributes }) => attributes.name)).toEqual(['x', 'y'])
 })
 
-test('leftovers and errors outside the lanes fail the last testcase', () => {
+test('leftovers fail the last suite, errors outside the lanes are errors in it', () => {
   const xml = junitXml(record([], { errors: ['boom'], teardown: { durationMs: 1, ended: 0, leftovers: ['process 7'], workspaceKept: false } }), results)
-  expect(child(casesOf(suitesOf(xml).at(-1))[0], 'failure')).toMatchObject({ attributes: { type: 'leak' }, text: 'boom\nprocess 7' })
+  const suite = suitesOf(xml).at(-1)
+  expect(suite?.attributes).toMatchObject({ tests: '2', failures: '1', errors: '1' })
+  expect(child(casesOf(suite)[0], 'failure')).toMatchObject({ attributes: { type: 'leak' }, text: 'process 7' })
+  expect(child(casesOf(suite)[1], 'error')).toMatchObject({ attributes: { type: 'harness-bug' }, text: 'boom' })
   expect(child(casesOf(suitesOf(junitXml(record([], { teardown: null }), results)).at(-1))[0], 'skipped')).toBeDefined()
+})
+
+const drift = { class: 'drift' as const, diagnosis: 'it looks odd', evidence: [] }
+test.each<[string, LaneRecord, { type: string; message: string }]>([
+  ['an invariant by its own verdict', lane({ status: 'failed', verdict: drift, tests: [tested({ status: 'failed', message: 'dirty-repo: there is dirt\n  evidence: logs/a.log\n  next: clean' })] }), { type: 'dirty-repo', message: 'there is dirt' }],
+  ['a check of the author as check-failed', lane({ status: 'failed', verdict: drift, tests: [tested({ status: 'failed', message: 'expected: 1 to be 2' })] }), { type: 'check-failed', message: 'expected: 1 to be 2' }],
+  ['a lane that no test saw fail', lane({ status: 'failed', verdict: drift, tests: [tested({ status: 'skipped' })] }), { type: 'drift', message: 'it looks odd' }],
+  ['a set-up lane that failed between its steps', lane({ purpose: 'set-up', status: 'failed', verdict: drift, steps: [step({})] }), { type: 'drift', message: 'it looks odd' }],
+])('a failure is told: %s', (_what, one, attributes) => {
+  const [suite] = suitesOf(junitXml(record([one]), results))
+  expect(suite?.attributes.failures).toBe('1')
+  expect(casesOf(suite).map((node) => child(node, 'failure')?.attributes).filter((found) => found !== undefined)).toEqual([attributes])
 })
 
 const stage: StageRecord = {
@@ -138,9 +154,37 @@ test('whatever stands in names, messages and logs, the document is well-formed',
   if (hasXmllint()) execFileSync('xmllint', ['--noout', '-'], { input: xml })
 })
 
+test('a failed call has the files of its own stage', () => {
+  const call = { tool: 't', arguments: {}, attempted: { answer: 'yes', detail: '' }, executed: { answer: 'no', detail: '' }, effective: { answer: 'unknown', detail: '' } } as const
+  const stageStep = (name: string): StepRecord => step({ name, kind: 'stage', stage: { ...stage, transcript: `transcripts/${name}.jsonl`, calls: [{ ...call, arguments: {} }] } })
+  for (const name of ['one', 'two']) writeFileSync(join(results, `transcripts/${name}.jsonl`), 'words')
+  const tests = ['one', 'a', 'b', 'c', 'two', 'd', 'e', 'f', 'own'].map((name) => tested({ name, ...('be'.includes(name) || name === 'own' ? { status: 'failed', message: 'm' } : {}) }))
+  const cases = casesOf(suitesOf(junitXml(record([lane({ status: 'failed', tests, steps: [stageStep('one'), stageStep('two')] })]), results))[0])
+  const output = (name: string): string | undefined => child(cases.find(({ attributes }) => attributes.name === name), 'system-out')?.text
+  expect(output('b')).toBe(`[[ATTACHMENT|${join(results, 'transcripts/one.jsonl')}]]`)
+  expect(output('e')).toBe(`[[ATTACHMENT|${join(results, 'transcripts/two.jsonl')}]]`)
+  expect(output('own')).toBeUndefined()
+})
+
+test('what lies outside the results, is a link or a folder is neither shown nor attached', () => {
+  symlinkSync('/etc/passwd', join(results, 'logs/link.log'))
+  const logs = ['../../etc/passwd', 'logs/link.log', 'logs']
+  const [suite] = suitesOf(junitXml(record([lane({ tests: [tested({})], steps: [step({ logs })] })]), results))
+  const text = child(casesOf(suite)[0], 'system-out')?.text ?? ''
+  expect(text).not.toMatch(/root:|ATTACHMENT/)
+  expect(text.match(/\((?:not shown|cannot be read)/g)).toHaveLength(3)
+})
+
+test('all logs of a testcase together stay within the limit', () => {
+  const logs = ['a', 'b', 'c', 'd'].map((name) => `logs/${name}.log`)
+  for (const log of logs) writeFileSync(join(results, log), 'x'.repeat(100_000))
+  const [suite] = suitesOf(junitXml(record([lane({ tests: [tested({})], steps: [step({ logs })] })]), results))
+  expect(child(casesOf(suite)[0], 'system-out')?.text.length).toBeLessThan(66 * 1024)
+})
+
 test('a log of five megabytes is shown by its ends, and says how much is missing', () => {
   writeFileSync(join(results, 'logs/big.log'), `first\n${'x'.repeat(5 * 1024 * 1024)}\nlast`)
-  const text = headAndTail(join(results, 'logs/big.log'))
+  const text = headAndTail(join(results, 'logs/big.log'), 64 * 1024)
   expect(text.length).toBeLessThan(66 * 1024)
   expect(text).toMatch(/^first\n[^]*\n\.\.\. 51\d{5} bytes left out, see the attachment \.\.\.\n[^]*\nlast$/)
 })

@@ -1,11 +1,15 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { join } from 'node:path'
+import { lstatSync } from 'node:fs'
+import { join, relative } from 'node:path'
 import { XMLBuilder } from 'fast-xml-parser'
 import type { LaneRecord, RunRecord, StepRecord, TestRecord } from '../harness/record.ts'
+import { verdictClasses } from '../harness/verdict.ts'
+import { cutText, headAndTail } from './head-and-tail.ts'
 import { xmlText } from './xml-text.ts'
 
-/** How much of a log stands in the report itself, half from its head and half from its tail. Bytes. */
+/** How much of its logs stands in a testcase, half from their heads and half from their tails. Bytes. */
 const logLimit = 64 * 1024
+/** A failure's message is a line in a list; the whole text is its body. Characters. */
+const messageLimit = 4096
 
 /**
  * A run as JUnit XML: one testsuite per lane, and one for the teardown. Valid against junit-10.xsd of Jenkins' xunit
@@ -31,6 +35,7 @@ interface TestCase {
   readonly '@classname': string
   readonly '@time': string
   readonly failure?: object
+  readonly error?: object
   readonly skipped?: object
   readonly 'system-out'?: string
 }
@@ -62,24 +67,37 @@ function suiteOf(record: RunRecord, lane: LaneRecord, results: string): TestSuit
   })
 }
 
-/** A lane that only ran as set-up, or never ran, has no tests of its own: its steps stand for them. */
+/**
+ * A lane that only ran as set-up, or never ran, has no tests of its own: its steps stand for them. A lane that failed
+ * where no test could see it gets a test that says so.
+ */
 function testsOf(lane: LaneRecord): readonly TestRecord[] {
-  if (lane.tests.length > 0) return lane.tests
   const steps = lane.steps.map((step): TestRecord => ({
     name: step.name, status: step.status === 'running' ? 'not-run' : step.status, durationMs: step.durationMs,
-    ...((step.verdict ?? step.reason) !== undefined && { message: step.verdict?.diagnosis ?? step.reason ?? '' }),
+    ...(step.status === 'running'
+      ? { message: 'not finished: the run ended while it was running' }
+      : (step.verdict ?? step.reason) !== undefined && { message: step.verdict?.diagnosis ?? step.reason ?? '' }),
   }))
-  return steps.length > 0 ? steps : [{ name: lane.name, status: 'not-run', durationMs: 0, message: lane.reason ?? 'not run' }]
+  const tests = lane.tests.length > 0 ? lane.tests : steps
+  if (lane.status === 'failed' && !tests.some(({ status }) => status === 'failed')) {
+    const message = lane.verdict ? `${lane.verdict.class}: ${lane.verdict.diagnosis}` : lane.reason ?? 'the lane failed'
+    return [...tests, { name: `lane ${lane.name}`, status: 'failed', durationMs: 0, message }]
+  }
+  return tests.length > 0 ? tests : [{ name: lane.name, status: 'not-run', durationMs: 0, message: lane.reason ?? 'not run' }]
 }
 
 function teardownSuite(record: RunRecord): TestSuite {
-  const problems = [...record.errors, ...(record.teardown?.leftovers ?? [])]
-  const one: TestCase = {
-    '@name': 'nothing is left behind', '@classname': xmlText(`${record.suite}.teardown`), '@time': seconds(record.teardown?.durationMs ?? 0),
-    ...(problems.length > 0 && { failure: failure('leak', problems.join('\n')) }),
-    ...(problems.length === 0 && record.teardown === null && { skipped: { '@message': 'the teardown did not run to its end' } }),
+  const about = { '@classname': xmlText(`${record.suite}.teardown`), '@time': seconds(record.teardown?.durationMs ?? 0) }
+  const leftovers = record.teardown?.leftovers ?? []
+  const cases: TestCase[] = [{
+    '@name': 'nothing is left behind', ...about,
+    ...(leftovers.length > 0 && { failure: failure('leak', leftovers.join('\n')) }),
+    ...(record.teardown === null && { skipped: { '@message': 'not run: the teardown did not come to its end' } }),
+  }]
+  if (record.errors.length > 0) {
+    cases.push({ '@name': 'no error outside the lanes', ...about, '@time': seconds(0), error: failure('harness-bug', record.errors.join('\n')) })
   }
-  return suite(`${record.suite}.teardown`, [one], { durationMs: record.teardown?.durationMs ?? 0, timestamp: record.startedAt, facts: {} })
+  return suite(`${record.suite}.teardown`, cases, { durationMs: record.teardown?.durationMs ?? 0, timestamp: record.startedAt, facts: {} })
 }
 
 function suite(
@@ -88,7 +106,7 @@ function suite(
   const property = Object.entries(about.facts).map(([key, value]) => ({ '@name': xmlText(key), '@value': xmlText(value) }))
   return {
     '@name': xmlText(name), '@tests': testcase.length,
-    '@failures': testcase.filter((one) => one.failure !== undefined).length, '@errors': 0,
+    '@failures': testcase.filter((one) => one.failure !== undefined).length, '@errors': testcase.filter((one) => one.error !== undefined).length,
     '@skipped': testcase.filter((one) => one.skipped !== undefined).length,
     '@time': seconds(about.durationMs), '@timestamp': about.timestamp,
     ...(property.length > 0 && { properties: { property } }),
@@ -101,8 +119,10 @@ function outcomeOf(test: TestRecord, step: StepRecord | undefined, lane: LaneRec
   switch (test.status) {
     case 'passed':
       return {}
-    case 'failed':
-      return { failure: failure(step?.verdict?.class ?? lane.verdict?.class ?? 'check-failed', step?.verdict?.diagnosis ?? message, message) }
+    case 'failed': {
+      const told = step?.verdict ?? verdictIn(message) ?? { class: 'check-failed', diagnosis: message }
+      return { failure: failure(told.class, told.diagnosis, message === '' ? lane.verdict?.diagnosis : message) }
+    }
     case 'skipped':
       return { skipped: { '@message': xmlText(message === '' ? 'skipped' : message) } }
     case 'not-run':
@@ -110,43 +130,46 @@ function outcomeOf(test: TestRecord, step: StepRecord | undefined, lane: LaneRec
   }
 }
 
-const failure = (type: string, message: string, text = message): object => ({ '@type': type, '@message': xmlText(message), '#text': xmlText(text) })
+/** The verdict that a test's message begins with, as `describeVerdict` writes it. */
+function verdictIn(message: string): { class: string; diagnosis: string } | undefined {
+  const [, name = '', diagnosis = ''] = /^([a-z-]+): ([^]*?)(?=\n {2}(?:evidence|next): |$)/.exec(message) ?? []
+  return Object.hasOwn(verdictClasses, name) ? { class: name, diagnosis } : undefined
+}
+
+const failure = (type: string, message: string, text = message): object => ({
+  '@type': type, '@message': xmlText(cutText(message, messageLimit)), '#text': xmlText(cutText(text, logLimit)),
+})
+
+/** The stage that a test is about: three tests follow it for each of its calls. */
+function stageAround(test: TestRecord, lane: LaneRecord): StepRecord | undefined {
+  const at = lane.tests.indexOf(test)
+  return lane.steps.find(({ name, stage }) => {
+    const stageAt = lane.tests.findIndex((one) => one.name === name)
+    return stage !== undefined && stageAt >= 0 && at > stageAt && at <= stageAt + 3 * stage.calls.length
+  })
+}
 
 function outputOf(test: TestRecord, step: StepRecord | undefined, lane: LaneRecord, results: string): Pick<TestCase, 'system-out'> {
   // A call of a stage has no files of its own: where it failed, the stage's are what a person wants.
-  const source = step ?? (test.status === 'failed' ? lane.steps.find(({ stage }) => stage !== undefined) : undefined)
+  const source = step ?? (test.status === 'failed' ? stageAround(test, lane) : undefined)
   if (!source) return {}
-  const { stage } = source
-  const files = [...source.logs, ...(stage ? [stage.transcript, stage.stderr, ...(stage.modelLog === undefined ? [] : [stage.modelLog])] : [])]
-  const shown = step ? [...source.logs, ...(stage ? [stage.transcript, stage.stderr] : [])] : []
+  const { stage, logs } = source
+  const streams = stage ? [stage.transcript, stage.stderr] : []
+  const files = [...logs, ...streams, ...(stage?.modelLog === undefined ? [] : [stage.modelLog])]
+  const shown = step ? [...logs, ...streams] : []
   const text = [
-    ...shown.map((file) => `--- ${file}\n${headAndTail(join(results, file))}`),
-    ...files.map((file) => `[[ATTACHMENT|${join(results, file)}]]`),
+    ...shown.map((file) => `--- ${file}\n${shownText(results, file, Math.floor(logLimit / shown.length))}`),
+    ...files.filter((file) => isInside(results, file) && isFile(join(results, file))).map((file) => `[[ATTACHMENT|${join(results, file)}]]`),
   ].join('\n')
   return text === '' ? {} : { 'system-out': xmlText(text) }
 }
 
-/** A file, or its head and tail with a line that says how much is missing between them. */
-export function headAndTail(file: string, limit = logLimit): string {
-  let descriptor: number
-  try {
-    descriptor = openSync(file, 'r')
-  } catch (error) {
-    return `(cannot be read: ${error instanceof Error ? error.message : String(error)})`
-  }
-  try {
-    const { size } = fstatSync(descriptor)
-    if (size <= limit) return read(descriptor, 0, size)
-    const half = Math.floor(limit / 2)
-    return `${read(descriptor, 0, half)}\n... ${size - 2 * half} bytes left out, see the attachment ...\n${read(descriptor, size - half, half)}`
-  } finally {
-    closeSync(descriptor)
-  }
-}
+const shownText = (results: string, file: string, limit: number): string =>
+  isInside(results, file) ? headAndTail(join(results, file), limit) : '(not shown: outside the results)'
 
-function read(descriptor: number, position: number, length: number): string {
-  const buffer = Buffer.alloc(length)
-  return buffer.subarray(0, readSync(descriptor, buffer, 0, length, position)).toString('utf8')
-}
+/** A record names files by paths inside the results; any other is not ours to show. */
+const isInside = (results: string, file: string): boolean => !/^\.\.(?:[/\\]|$)/.test(relative(results, join(results, file)))
+
+const isFile = (file: string): boolean => lstatSync(file, { throwIfNoEntry: false })?.isFile() === true
 
 const seconds = (milliseconds: number): string => (milliseconds / 1000).toFixed(3)

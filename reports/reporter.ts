@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { SerializedError } from 'vitest'
+import type { SerializedError, UserConsoleLog } from 'vitest'
 import { DefaultReporter, type TestCase, type TestModule, type TestRunEndReason, type TestSpecification } from 'vitest/node'
 import type { ProgressEvent } from '../harness/record.ts'
 import { laneOfFile } from '../harness/vitest/lane-file.ts'
 import { ProgressTail } from './progress-file.ts'
+import { readRunFile } from './run-file.ts'
 import { elapsed, paintFor, progressLines, stepLabel, type Paint } from './terminal.ts'
 
 /** How often the progress file is looked at. Milliseconds. */
@@ -65,45 +65,70 @@ export default class SmokeReporter extends DefaultReporter {
     if (!isLane('module' in hook.entity ? hook.entity.module : hook.entity)) super.onHookEnd(hook)
   }
 
+  override onUserConsoleLog(log: UserConsoleLog, task?: Parameters<DefaultReporter['onUserConsoleLog']>[1]): void {
+    this.#clear()
+    super.onUserConsoleLog(log, task)
+  }
+
   override onTestRunEnd(modules: readonly TestModule[], errors: readonly SerializedError[], reason: TestRunEndReason): void {
     clearInterval(this.#timer)
     this.#drain()
     this.#clear()
+    this.#running = undefined
     const others = modules.filter((module) => !isLane(module))
     // The lanes' own end comes after the teardown, which may still find something.
     if (others.length > 0 || modules.length === 0) super.onTestRunEnd(others, errors, reason)
   }
 
+  /** Looks at the run's progress from now on. Without it the lanes run unseen, and the closing lines tell all. */
   #follow(): void {
     const runFile = process.env.SMOKE_RUN_FILE
     if (runFile === undefined) return
-    const { workspace } = JSON.parse(readFileSync(runFile, 'utf8')) as { workspace: string }
-    this.#tail = new ProgressTail(join(workspace, 'progress.ndjson'))
+    try {
+      this.#tail = new ProgressTail(join(readRunFile(runFile).workspace, 'progress.ndjson'))
+    } catch (error) {
+      process.stderr.write(`clone-smoke: progress cannot be shown: ${error instanceof Error ? error.message : String(error)}\n`)
+      return
+    }
     this.#drain()
     this.#timer = setInterval(() => { this.#drain() }, pollMs)
     this.#timer.unref()
   }
 
   #drain(): void {
-    for (const event of this.#tail?.next() ?? []) {
+    for (const event of this.#newEvents()) {
       this.#clear()
       for (const line of progressLines(event, this.#paint)) process.stdout.write(`${line}\n`)
       if (event.type === 'step-started') this.#running = { step: event, since: Date.parse(event.at), saidAt: Date.now() }
-      if (event.type === 'step-ended') this.#running = undefined
+      if (event.type === 'step-ended' || event.type === 'lane-ended') this.#running = undefined
     }
     this.#showRunning()
+  }
+
+  #newEvents(): ProgressEvent[] {
+    try {
+      return this.#tail?.next() ?? []
+    } catch (error) {
+      this.#tail = undefined
+      clearInterval(this.#timer)
+      process.stderr.write(`clone-smoke: progress cannot be shown any more: ${error instanceof Error ? error.message : String(error)}\n`)
+      return []
+    }
   }
 
   #showRunning(): void {
     const running = this.#running
     if (!running) return
-    const text = `  ${this.#paint.faint('·')} ${stepLabel(running.step.step)}${elapsed(Date.now() - running.since, running.step.budgetMs)}`
+    const { step, since } = running
+    const line = (label: string): string => `  ${this.#paint.faint('·')} ${label}${elapsed(Date.now() - since, step.budgetMs)}`
     if (this.#live) {
-      process.stdout.write(`\r\u001B[K${text}`)
+      // A line that wraps cannot be rewritten in place.
+      const room = Math.max(4, (process.stdout.columns || 80) - 4 - elapsed(0, step.budgetMs).length - 1)
+      process.stdout.write(`\r\u001B[K${line(stepLabel(step.step).slice(0, room))}`)
       this.#shown = true
     } else if (Date.now() - running.saidAt >= heartbeatMs) {
       running.saidAt = Date.now()
-      process.stdout.write(`${text}\n`)
+      process.stdout.write(`${line(stepLabel(step.step))}\n`)
     }
   }
 

@@ -23,6 +23,10 @@ test.each<[string, ProgressEvent, string[]]>([
   ['a lane that another one needs', { at, type: 'lane-started', lane: 'a', purpose: 'set-up', index: 0, of: 5 }, ['', 'set-up a']],
   ['a step that passed', { ...ended, status: 'passed' }, ['  ✓ clone                   0.4 s / 20 s']],
   ['a step that failed', { ...ended, status: 'failed', verdict: { class: 'clone', diagnosis: 'no such repo\nreally', evidence: [] } }, ['  ✗ clone                   0.4 s / 20 s', '      clone: no such repo', '      really']],
+  ['a step with a remedy', { ...ended, status: 'failed', verdict: { class: 'budget', diagnosis: 'late', evidence: [], remedy: 'wait' } }, ['  ✗ clone                   0.4 s / 20 s', '      budget: late', '      remedy  wait']],
+  ['a diagnosis with terminal codes', { ...ended, status: 'failed', verdict: { class: 'clone', diagnosis: '\u001B[2J\u001B[31mred\u0007', evidence: [] } }, ['  ✗ clone                   0.4 s / 20 s', String.raw`      clone: red\x07`]],
+  ['the start of a run', { at, type: 'run-started', run: 'r', suite: 's', workspace: '/w', results: '/r' }, ['clone-smoke suite s, run r', 'sandbox /w', 'results /r']],
+  ['a long reason', { at, type: 'lane-ended', lane: 'b', status: 'skipped', durationMs: 0, reason: `${'x'.repeat(200)}\nsecond line` }, ['', `lane b skipped: ${'x'.repeat(119)}…`]],
   ['a step that was skipped', { ...ended, status: 'skipped', reason: 'step "x" failed' }, ['  - clone                  skipped: step "x" failed']],
   ['a lane that was skipped', { at, type: 'lane-ended', lane: 'b', status: 'skipped', durationMs: 0, reason: 'lane "a" failed' }, ['', 'lane b skipped: lane "a" failed']],
   ['a fact', { at, type: 'fact', name: 'n', value: 'v' }, []],
@@ -54,7 +58,7 @@ test('the end names each lane, why it failed, where to look and what to type', (
       remedy  look again
       again   npx vitest run b
 
-    failed in 9.0 s, nothing left behind
+    failed in 9.0 s, nothing left behind (0.0 s)
     report smoke-results/r/junit.xml, run.json, transcripts/, logs/"
   `)
 })

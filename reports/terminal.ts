@@ -1,5 +1,6 @@
-import { relative } from 'node:path'
+import { isAbsolute, relative } from 'node:path'
 import type { LaneRecord, ProgressEvent, RunRecord } from '../harness/record.ts'
+import { xmlText } from './xml-text.ts'
 
 export interface Paint {
   readonly good: (text: string) => string
@@ -20,13 +21,13 @@ export function paintFor(env: NodeJS.ProcessEnv, isTerminal: boolean): Paint {
 export function progressLines(event: ProgressEvent, paint: Paint): string[] {
   switch (event.type) {
     case 'run-started':
-      return [`${paint.strong('clone-smoke')} suite ${event.suite}, run ${event.run}`, paint.faint(`sandbox ${event.workspace}`)]
+      return [`${paint.strong('clone-smoke')} suite ${event.suite}, run ${event.run}`, paint.faint(`sandbox ${event.workspace}`), paint.faint(`results ${event.results}`)]
     case 'lane-started':
       return ['', paint.strong(event.purpose === 'selected' ? `lane ${event.index}/${event.of} ${event.lane}` : `set-up ${event.lane}`)]
     case 'step-ended':
       return stepLines(event, paint)
     case 'lane-ended':
-      return event.status === 'skipped' ? ['', `${paint.strong(`lane ${event.lane}`)} skipped: ${event.reason ?? ''}`] : []
+      return event.status === 'skipped' ? ['', `${paint.strong(`lane ${event.lane}`)} skipped: ${oneLine(event.reason ?? '')}`] : []
     case 'fact':
     case 'step-started':
     case 'teardown-started':
@@ -43,27 +44,29 @@ export const elapsed = (durationMs: number, budgetMs: number): string =>
 
 function stepLines(event: Extract<ProgressEvent, { type: 'step-ended' }>, paint: Paint): string[] {
   const time = elapsed(event.durationMs, event.budgetMs)
-  const calls = event.stage ? paint.faint(`  ${event.stage.calls.length} calls expected, ${event.stage.observed.length} made`) : ''
-  if (event.status === 'skipped') return [`  ${paint.faint(`- ${stepLabel(event.step)} skipped: ${event.reason ?? ''}`)}`]
+  const calls = event.stage ? paint.faint(`  ${event.stage.calls.length} ${event.stage.calls.length === 1 ? 'call' : 'calls'} expected, ${event.stage.observed.length} made`) : ''
+  if (event.status === 'skipped') return [`  ${paint.faint(`- ${stepLabel(event.step)} skipped: ${oneLine(event.reason ?? '')}`)}`]
   if (event.status === 'passed') return [`  ${paint.good('✓')} ${stepLabel(event.step)}${time}${calls}`.trimEnd()]
   return [
     `  ${paint.bad('✗')} ${stepLabel(event.step)}${time}${calls}`.trimEnd(),
-    ...(event.verdict ? indent(`${paint.bad(event.verdict.class)}: ${event.verdict.diagnosis}`, '      ') : []),
+    ...(event.verdict ? indent(`${paint.bad(event.verdict.class)}: ${plain(event.verdict.diagnosis)}`, '      ') : []),
+    ...(event.verdict?.remedy === undefined ? [] : indent(`${paint.faint('remedy ')} ${plain(event.verdict.remedy)}`, '      ')),
   ]
 }
 
 /** The end of a run: what every lane came to, then each failure with its cause and the next thing to type. */
 export function closingLines(record: RunRecord, results: string, cwd: string, paint: Paint): string[] {
-  const shown = (path: string): string => relative(cwd, path) || '.'
+  const shown = (path: string): string => shortest(path, cwd)
+  const width = Math.max(16, ...record.lanes.map(({ name }) => name.length)) + 2
   const lines = ['']
   for (const lane of record.lanes) {
     const outcome = { passed: paint.good('passed '), failed: paint.bad('failed '), skipped: 'skipped', 'not-run': 'not run' }[lane.status]
     const time = lane.startedAt === undefined ? '       -' : `${(lane.durationMs / 1000).toFixed(1)} s`.padStart(8)
     const note = lane.status === 'failed' ? (lane.verdict?.class ?? '') : (lane.reason ?? (lane.purpose === 'set-up' ? '(set-up)' : ''))
-    lines.push(`  ${lane.name.padEnd(18)}${outcome}${time}  ${paint.faint(note)}`.trimEnd())
+    lines.push(`  ${lane.name.padEnd(width)}${outcome}${time}  ${paint.faint(oneLine(note))}`.trimEnd())
   }
   for (const lane of record.lanes) if (lane.status === 'failed') lines.push('', ...failureLines(lane, results, shown, paint))
-  for (const error of record.errors) lines.push('', ...indent(`${paint.bad('error outside the lanes')}: ${error}`, ''))
+  for (const error of record.errors) lines.push('', ...indent(`${paint.bad('error outside the lanes')}: ${plain(error)}`, ''))
   lines.push('', teardownLine(record, paint))
   lines.push(`${paint.faint('report')} ${shown(results)}/junit.xml, run.json, transcripts/, logs/`)
   return lines
@@ -71,13 +74,13 @@ export function closingLines(record: RunRecord, results: string, cwd: string, pa
 
 function failureLines(lane: LaneRecord, results: string, shown: (path: string) => string, paint: Paint): string[] {
   const lines = [`${paint.bad(`✗ ${lane.name}`)}${lane.verdict ? `: ${paint.bad(lane.verdict.class)}` : ''}`]
-  if (lane.verdict) lines.push(...indent(lane.verdict.diagnosis, '  '))
+  if (lane.verdict) lines.push(...indent(plain(lane.verdict.diagnosis), '  '))
   // A check of the author's own has more to say than its name.
   if (!lane.verdict || lane.verdict.class === 'check-failed') {
-    for (const test of lane.tests) if (test.status === 'failed') lines.push(...indent(`${test.name}\n${test.message ?? ''}`, '  '))
+    for (const test of lane.tests) if (test.status === 'failed') lines.push(...indent(`${test.name}\n${plain(test.message ?? '')}`, '  ').map((line) => paintDiff(line, paint)))
   }
   for (const path of lane.verdict?.evidence ?? []) lines.push(`  ${paint.faint('look at')} ${shown(`${results}/${path}`)}`)
-  if (lane.verdict?.remedy !== undefined) lines.push(`  ${paint.faint('remedy ')} ${lane.verdict.remedy}`)
+  if (lane.verdict?.remedy !== undefined) lines.push(`  ${paint.faint('remedy ')} ${plain(lane.verdict.remedy)}`)
   if (lane.reproduce !== undefined) lines.push(`  ${paint.faint('again  ')} ${lane.reproduce}`)
   return lines
 }
@@ -87,10 +90,31 @@ function teardownLine(record: RunRecord, paint: Paint): string {
   if (!record.teardown) return `${paint.bad(record.outcome)} in ${total}; the teardown did not run to its end`
   const { leftovers, workspaceKept } = record.teardown
   const left = leftovers.length > 0
-    ? paint.bad(`left behind: ${leftovers.join('; ')}`)
-    : workspaceKept ? 'workspace kept, no process left' : 'nothing left behind'
+    ? paint.bad(`left behind: ${plain(leftovers.join('; '))}`)
+    : workspaceKept ? 'workspace kept, no process left' : `nothing left behind (${(record.teardown.durationMs / 1000).toFixed(1)} s)`
   const outcome = record.outcome === 'passed' ? paint.good('passed') : paint.bad(record.outcome)
   return `${outcome} in ${total}, ${left}`
 }
 
 const indent = (text: string, by: string): string[] => text.split('\n').map((line) => by + line)
+
+/** What programs said may hold terminal codes; printed, they would move the cursor or change colours. */
+const plain = xmlText
+
+/** The first line of a text, short enough for a row of a table. */
+function oneLine(text: string): string {
+  const [first = ''] = plain(text).split('\n')
+  return first.length > 120 ? `${first.slice(0, 119)}…` : first
+}
+
+/** Vitest marks what was expected with `-` or a word, and what came with `+` or another word. */
+function paintDiff(line: string, paint: Paint): string {
+  if (/^\s*(?:- |Expected:)/.test(line)) return paint.good(line)
+  return /^\s*(?:\+ |Received:)/.test(line) ? paint.bad(line) : line
+}
+
+/** Relative where that is inside the folder the user is in; a way up and down again is harder to read than the whole path. */
+function shortest(path: string, cwd: string): string {
+  const short = relative(cwd, path)
+  return short === '' ? '.' : short.startsWith('..') || isAbsolute(short) ? path : short
+}

@@ -1,0 +1,19 @@
+import { readFileSync } from 'node:fs'
+
+/** What `run-file.json` says about the run it belongs to. */
+export interface RunFile {
+  readonly run: string
+  readonly suite: string
+  readonly workspace: string
+  readonly results: string
+}
+
+/** @throws when the file is not there or is no run file */
+export function readRunFile(file: string): RunFile {
+  const content = JSON.parse(readFileSync(file, 'utf8')) as Partial<RunFile>
+  const { run, suite, workspace, results } = content
+  if (run === undefined || suite === undefined || workspace === undefined || results === undefined) {
+    throw new Error(`${file} does not name its run, suite, workspace and results`)
+  }
+  return { run, suite, workspace, results }
+}

@@ -1,0 +1,38 @@
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { RunRecord } from '../harness/record.ts'
+import { writeReports } from './write-reports.ts'
+
+let base = ''
+beforeEach(() => { base = mkdtempSync(join(tmpdir(), 'write-')) })
+afterEach(() => { rmSync(base, { recursive: true, force: true }) })
+
+const record: RunRecord = { schema: 1, run: 'r', suite: 's', outcome: 'passed', startedAt: '', durationMs: 1, facts: {}, lanes: [], errors: [], teardown: null }
+
+test('both reports and the link are written, and written again over the old ones', () => {
+  const results = join(base, 'r')
+  mkdirSync(results)
+  expect(writeReports(record, results)).toEqual([])
+  expect(writeReports({ ...record, outcome: 'failed' }, results)).toEqual([])
+  expect(JSON.parse(readFileSync(join(results, 'run.json'), 'utf8'))).toMatchObject({ outcome: 'failed' })
+  expect(readdirSync(results).toSorted()).toEqual(['junit.xml', 'run.json'])
+  expect(readlinkSync(join(base, 'latest'))).toBe('r')
+})
+
+test('what cannot be written is named, and the rest is written', () => {
+  const results = join(base, 'r')
+  mkdirSync(join(results, 'run.json', 'taken'), { recursive: true })
+  const problems = writeReports(record, results)
+  expect(problems).toEqual([expect.stringMatching(/run\.json could not be written: E/)])
+  expect(readdirSync(results).toSorted()).toEqual(['junit.xml', 'run.json'])
+  expect(lstatSync(join(base, 'latest')).isSymbolicLink()).toBe(true)
+})
+
+test('a results folder that is a file, or is gone, is three sentences', () => {
+  writeFileSync(join(base, 'file'), '')
+  expect(writeReports(record, join(base, 'file', 'r'))).toHaveLength(3)
+  expect(writeReports(record, join(base, 'gone', 'r'))).toHaveLength(3)
+  expect(readdirSync(base)).toEqual(['file'])
+})
