@@ -12,8 +12,8 @@ export interface Fault {
   readonly id: string
   /** What happened then, in one or two sentences. */
   readonly incident: string
-  /** What to run: a file filter of vitest. */
-  readonly filter: string
+  /** What to run: file filters of vitest. */
+  readonly filters: readonly string[]
   /** The lane that must turn red, and why. */
   readonly lane: string
   readonly verdict: VerdictClass

@@ -17,8 +17,8 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-test.each(faults)('$id: lane $lane turns red as $verdict', { timeout: 180_000 }, async ({ filter, lane, verdict, words, inject }) => {
-  run = startChildRun(['run', filter], await inject(faultKit(directory)))
+test.each(faults)('$id: lane $lane turns red as $verdict', { timeout: 180_000 }, async ({ filters, lane, verdict, words, inject }) => {
+  run = startChildRun(['run', ...filters], await inject(faultKit(directory)))
   expect(await run.ended(170_000), run.output()).toBe(1)
   const record = run.record()
   const red = record.lanes.filter(({ status }) => status === 'failed')

@@ -3,7 +3,7 @@ import type { Fault } from './fault.ts'
 export const portIgnored: Fault = {
   id: 'port-ignored',
   incident: 'The rendered file had the right port, but the process read another one and listened elsewhere.',
-  filter: 'smoke', lane: 'bootstrap', verdict: 'port-mismatch',
+  filters: ['smoke'], lane: 'bootstrap', verdict: 'port-mismatch',
   words: [/was given port \d+ but listens on 19091 \(/],
   inject: async ({ commit }) => ({
     ...await commit('proxy', (edit) => { edit('server.mjs', "http.listen(config.port, '127.0.0.1'", "http.listen(19091, '127.0.0.1'") }),

@@ -3,7 +3,7 @@ import type { Fault } from './fault.ts'
 export const proxyNeverAnswers: Fault = {
   id: 'proxy-never-answers',
   incident: 'The proxy listened, but never answered; the restart script waited until an outer time-out ended everything without a word.',
-  filter: 'smoke', lane: 'bootstrap', verdict: 'readiness',
+  filters: ['smoke'], lane: 'bootstrap', verdict: 'readiness',
   words: [/listens on port \d+ but never became ready/, /did not become ready on port \d+ within 6 s/, 'last answer of http://127.0.0.1:'],
   inject: async ({ commit }) => ({
     ...await commit('proxy', (edit) => { edit('server.mjs', 'if (!catalog) {', 'if (catalog) return\n  if (!catalog) {') }),

@@ -1,7 +1,8 @@
+import { join } from 'node:path'
 import { step } from '../../../harness/suite.ts'
 import { listTools } from '../../../helpers/mcp-client.ts'
-import { expectOnlyPort, expectSameTools } from '../checks.ts'
-import { intendedTools } from '../places.ts'
+import { expectOnlyPort, expectOnlyStackProcesses, expectSameTools } from '../checks.ts'
+import { intendedTools, pm2Home } from '../places.ts'
 import { lane } from '../states.ts'
 
 export const verifyClean = lane({
@@ -25,7 +26,8 @@ export const verifyClean = lane({
     await step('catalog', async ({ paths }) => {
       expectSameTools(intendedTools(paths), (await listTools(facts.proxyUrl)).map(({ name }) => name))
     })
-    await step('processes and ports', ({ env, ports }) => {
+    await step('processes and ports', ({ env, ports, paths }) => {
+      expectOnlyStackProcesses(env, join(pm2Home(paths), 'pm2.pid'))
       expectOnlyPort(env, ports.proxy ?? 0)
       return Promise.resolve()
     })
