@@ -74,7 +74,8 @@ function laneRecordOf(
 
 function reasonOf(reason: string | undefined, status: LaneRecord['status']): { reason?: string } {
   if (reason !== undefined) return { reason }
-  return status === 'not-run' ? { reason: 'the run ended before this lane' } : {}
+  if (status === 'not-run') return { reason: 'the run ended before this lane' }
+  return status === 'skipped' ? { reason: 'none of its tests was chosen' } : {}
 }
 
 function stepsOf(lane: string, events: readonly ProgressEvent[]): StepRecord[] {

@@ -19,23 +19,25 @@ import { withoutTerminalCodes } from './xml-text.ts'
 export default function setup(project: TestProject): () => void {
   // One that was inherited belongs to another run, whose reports are not ours to write.
   delete process.env.SMOKE_RUN_FILE
+  let interrupted = false
+  project.vitest.onCancel((reason) => { interrupted ||= reason === 'keyboard-input' })
   return () => {
     const runFile = process.env.SMOKE_RUN_FILE
     if (runFile === undefined) return
     delete process.env.SMOKE_RUN_FILE
     try {
-      report(project, readRunFile(runFile))
+      report(project.vitest, readRunFile(runFile), interrupted)
     } catch (error) {
       complain(`the reports could not be written: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
 }
 
-function report(project: TestProject, runFile: RunFile): void {
+function report(vitest: Vitest, runFile: RunFile, interrupted: boolean): void {
   const { results } = runFile
-  const record = recordOf(project.vitest, runFile)
+  const record = recordOf(vitest, runFile, interrupted)
   const problems = [...trimFiles(results), ...writeReports(record, results)]
-  if (wasRun(project.vitest, record)) {
+  if (wasRun(vitest, record)) {
     const paint = paintFor(process.env, process.stdout.isTTY)
     process.stdout.write(`${closingLines(record, results, process.cwd(), paint).join('\n')}\n`)
   }
@@ -49,15 +51,14 @@ const wasRun = (vitest: Vitest, record: RunRecord): boolean =>
   record.lanes.some(({ startedAt }) => startedAt !== undefined)
   || lanesOf(vitest).some(({ tests, errors }) => errors.length > 0 || tests.some(({ status }) => status !== 'not-run'))
 
-function recordOf(vitest: Vitest, runFile: RunFile): RunRecord {
+function recordOf(vitest: Vitest, runFile: RunFile, interrupted: boolean): RunRecord {
   const suite = process.env.SMOKE_SUITE
   return runRecord.parse(buildRunRecord({
     identity: runFile,
     events: eventsOf(runFile),
     lanes: lanesOf(vitest),
     errors: vitest.state.getUnhandledErrors().map((error) => messageOf(error as SerializedError)),
-    // 128 and above: a signal asked for the end.
-    interrupted: Number(process.exitCode ?? 0) > 128,
+    interrupted,
     reproduce: (lane) => `${suite === undefined || suite === '' ? '' : `SMOKE_SUITE=${suite} `}SMOKE_KEEP=failed npx vitest run ${lane}.smoke`,
   }))
 }

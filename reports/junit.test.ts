@@ -109,6 +109,11 @@ test('a lane that ran as set-up shows its steps', () => {
   expect(casesOf(suite).map(({ attributes }) => attributes.name)).toEqual(['x', 'y'])
 })
 
+test('a set-up lane whose tests were not chosen shows its steps too', () => {
+  const [suite] = suitesOf(junitXml(record([lane({ purpose: 'set-up', tests: [tested({ name: 'x', status: 'skipped' })], steps: [step({ name: 'x' })] })]), results))
+  expect(casesOf(suite).map(({ attributes, children }) => [attributes.name, children.length])).toEqual([['x', 0]])
+})
+
 test('leftovers fail the last suite, errors outside the lanes are errors in it', () => {
   const xml = junitXml(record([], { errors: ['boom'], teardown: { durationMs: 1, ended: 0, leftovers: ['process 7'], workspaceKept: false } }), results)
   const suite = suitesOf(xml).at(-1)

@@ -78,7 +78,8 @@ function testsOf(lane: LaneRecord): readonly TestRecord[] {
       ? { message: 'not finished: the run ended while it was running' }
       : (step.verdict ?? step.reason) !== undefined && { message: step.verdict?.diagnosis ?? step.reason ?? '' }),
   }))
-  const tests = lane.tests.length > 0 ? lane.tests : steps
+  const ran = lane.tests.some(({ status }) => status === 'passed' || status === 'failed')
+  const tests = ran || steps.length === 0 ? lane.tests : steps
   if (lane.status === 'failed' && !tests.some(({ status }) => status === 'failed')) {
     const message = lane.verdict ? `${lane.verdict.class}: ${lane.verdict.diagnosis}` : lane.reason ?? 'the lane failed'
     return [...tests, { name: `lane ${lane.name}`, status: 'failed', durationMs: 0, message }]

@@ -64,7 +64,7 @@ test('a run that is stopped still writes its reports, and the lane says that it 
   })
   child.process.kill('SIGINT')
   expect(await child.ended(), child.output()).toBe(130)
-  expect(child.record()).toMatchObject({ lanes: [{ status: 'failed', verdict: { class: 'interrupted' } }, {}, {}, {}], teardown: { leftovers: [] } })
+  expect(child.record()).toMatchObject({ outcome: 'interrupted', lanes: [{ status: 'failed', verdict: { class: 'interrupted' } }, {}, {}, {}], teardown: { leftovers: [] } })
 })
 
 test('a report that cannot be written costs one line, not the outcome', async () => {

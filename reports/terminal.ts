@@ -62,7 +62,7 @@ export function closingLines(record: RunRecord, results: string, cwd: string, pa
   for (const lane of record.lanes) {
     const outcome = { passed: paint.good('passed '), failed: paint.bad('failed '), skipped: 'skipped', 'not-run': 'not run' }[lane.status]
     const time = lane.startedAt === undefined ? '       -' : `${(lane.durationMs / 1000).toFixed(1)} s`.padStart(8)
-    const note = lane.status === 'failed' ? (lane.verdict?.class ?? '') : (lane.reason ?? (lane.purpose === 'set-up' ? '(set-up)' : ''))
+    const note = lane.status === 'failed' ? (lane.verdict?.class ?? lane.reason ?? '') : (lane.reason ?? (lane.purpose === 'set-up' ? '(set-up)' : ''))
     lines.push(`  ${lane.name.padEnd(width)}${outcome}${time}  ${paint.faint(oneLine(note))}`.trimEnd())
   }
   for (const lane of record.lanes) if (lane.status === 'failed') lines.push('', ...failureLines(lane, results, shown, paint))
@@ -99,7 +99,7 @@ function teardownLine(record: RunRecord, paint: Paint): string {
 const indent = (text: string, by: string): string[] => text.split('\n').map((line) => by + line)
 
 /** What programs said may hold terminal codes; printed, they would move the cursor or change colours. */
-const plain = xmlText
+const plain = (text: string): string => xmlText(text).replaceAll(/[\u007F-\u009F]/g, '')
 
 /** The first line of a text, short enough for a row of a table. */
 function oneLine(text: string): string {

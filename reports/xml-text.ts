@@ -2,7 +2,6 @@
  * CSI, then OSC, then the other escape sequences of ECMA-48. Node's stripVTControlCharacters also swallows the words
  * between a colour and a bell.
  */
-// eslint-disable-next-line no-control-regex -- these characters are what it looks for
 const terminalCodes = /\u001B\[[0-?]*[ -/]*[@-~]|\u001B\][^\u0007\u001B\n]*(?:\u0007|\u001B\\)|\u001B[ -/]*[0-Z\\^-~]/g
 
 /** Text without colours, cursor movements and titles; a control character that stands alone stays. */
