@@ -66,6 +66,7 @@ export default class SmokeReporter extends DefaultReporter {
   }
 
   override onUserConsoleLog(log: UserConsoleLog, task?: Parameters<DefaultReporter['onUserConsoleLog']>[1]): void {
+    this.#drain()
     this.#clear()
     super.onUserConsoleLog(log, task)
   }

@@ -1,29 +1,89 @@
-import { existsSync, lstatSync, mkdirSync, readlinkSync } from 'node:fs'
+import { appendFileSync, cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
 import { waitFor } from '../helpers/wait-for.ts'
 import { startChildRun, type ChildRun } from '../harness/testing/child-run.ts'
 
-const toy = fileURLToPath(new URL('../harness/testing/toy', import.meta.url))
+const checkout = fileURLToPath(new URL('..', import.meta.url))
+const toy = join(checkout, 'harness/testing/toy')
 
 let run: ChildRun | undefined
+let copy: string | undefined
 afterEach(async () => {
   await run?.dispose()
   run = undefined
+  if (copy !== undefined) rmSync(copy, { recursive: true, force: true })
+  copy = undefined
 })
 
-function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildRun {
-  run = startChildRun(args, env, toy)
+function start(args: readonly string[], env: Readonly<Record<string, string>> = {}, cwd = toy): ChildRun {
+  run = startChildRun(args, env, cwd)
   return run
 }
+
+/** The toy in a folder of its own, where a lane's file may be broken. */
+function copyOfToy(): string {
+  const root = mkdtempSync(join(tmpdir(), 'toy-'))
+  copy = root
+  cpSync(join(toy, 'suites'), join(root, 'suites'), { recursive: true })
+  cpSync(join(toy, 'vitest.config.ts'), join(root, 'vitest.config.ts'))
+  writeFileSync(join(root, 'package.json'), '{ "type": "module" }')
+  symlinkSync(join(checkout, 'node_modules'), join(root, 'node_modules'))
+  const files = [...readdirSync(join(root, 'suites/toy')).map((name) => `suites/toy/${name}`), 'vitest.config.ts']
+  for (const file of files) {
+    const text = readFileSync(join(root, file), 'utf8')
+    writeFileSync(join(root, file), text
+      .replaceAll(/'(?:\.\.\/)+(reports|vitest\/[\w.-]+|suite\.ts|verdict\.ts)'/g, (_, path: string) => `'${join(checkout, path === 'reports' ? path : join('harness', path))}'`)
+      .replace(/here\('(\/.*)'\)/, "'$1'"))
+  }
+  return root
+}
+
+test('a lane whose file cannot be loaded is told with the reason and the line', async () => {
+  const root = copyOfToy()
+  appendFileSync(join(root, 'suites/toy/look.smoke.ts'), "import './nowhere.ts'\n")
+  const child = start(['run', 'look'], {}, root)
+  expect(await child.ended(), child.output()).toBe(1)
+  expect(child.output()).toMatch(/look +failed[^]*Cannot find module '\.\/nowhere\.ts'[^]*at .*look\.smoke\.ts:\d+/)
+  expect(child.record().lanes).toMatchObject([{ name: 'look', status: 'failed' }])
+  expect(child.junit()).toMatch(/<failure type="check-failed" message="Cannot find module/)
+})
+
+test('what a lane prints stands below its title, and an error thrown late is an error outside the lanes', async () => {
+  const root = copyOfToy()
+  appendFileSync(join(root, 'suites/toy/look.smoke.ts'), "test('talks', () => { console.log('words'); setTimeout(() => { throw new Error('thrown late') }, 0) })\n")
+  const child = start(['run', 'look'], {}, root)
+  expect(await child.ended(), child.output()).toBe(1)
+  expect(child.output()).toMatch(/lane 1\/1 look[^]*\nwords\n[^]*error outside the lanes: thrown late/)
+  expect(child.junit()).toMatch(/<error type="harness-bug" message="thrown late/)
+})
+
+test('a failed check of the author is told with its message, what was expected and where', async () => {
+  const child = start(['run', 'look'], { TOY_FAULT: 'check' })
+  expect(await child.ended(), child.output()).toBe(1)
+  expect(child.output()).toMatch(/✗ look: check-failed\n[^]*the author sees the facts of the lane\n +expected 'hello' to be 'something else'[^]*Received: +"hello"\n +at .*look\.smoke\.ts:\d+\n/)
+  expect(child.junit()).toMatch(/<failure type="check-failed" message="expected 'hello'|<failure type="check-failed" message="expected &apos;hello/)
+})
+
+test('a run file inherited from elsewhere is left alone', async () => {
+  const root = copyOfToy()
+  mkdirSync(join(root, 'other'))
+  const runFile = join(root, 'other/run-file.json')
+  writeFileSync(runFile, JSON.stringify({ run: 'x', suite: 'x', workspace: root, results: join(root, 'other') }))
+  const child = start(['run', 'start'], { SMOKE_RUN_FILE: runFile }, root)
+  expect(await child.ended(), child.output()).toBe(0)
+  expect(readdirSync(join(root, 'other'))).toEqual(['run-file.json'])
+  expect(child.record().outcome).toBe('passed')
+})
 
 test('piped output has no colours of ours, no rewritten line, and one line a step', async () => {
   const child = start(['run', 'smoke'])
   expect(await child.ended(), child.output()).toBe(0)
   expect(child.output()).not.toMatch(/[\r\u001B]/)
   expect(child.output().match(/^ {2}✓ greet .* s \/ 5 s$/gm)).toHaveLength(1)
-  expect(child.output()).toMatch(/passed in .*nothing left behind/)
+  expect(child.output()).toMatch(/passed in .*nothing left behind \(\d+\.\d s\)/)
 })
 
 test('latest leads to the newest run', async () => {
@@ -76,10 +136,9 @@ test('a report that cannot be written costs one line, not the outcome', async ()
 })
 
 test('a run without lanes is as vitest shows it, and makes no results', async () => {
-  const root = fileURLToPath(new URL('..', import.meta.url))
-  run = startChildRun(['run', '--project', 'self', 'reports/xml-text'], {}, root)
-  expect(await run.ended(), run.output()).toBe(0)
-  expect(run.output()).toMatch(/Test Files\s+1 passed/)
-  expect(run.output()).not.toMatch(/lane|sandbox/)
-  expect(existsSync(run.results)).toBe(false)
+  const child = start(['run', '--project', 'self', 'reports/xml-text'], {}, checkout)
+  expect(await child.ended(), child.output()).toBe(0)
+  expect(child.output()).toMatch(/Test Files\s+1 passed/)
+  expect(child.output()).not.toMatch(/lane|sandbox/)
+  expect(existsSync(child.results)).toBe(false)
 })
