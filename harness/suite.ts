@@ -1,4 +1,5 @@
 import type { McpWiring, ObservedCall } from './agents/agent.ts'
+import type { RunningProcess } from './processes/process.ts'
 import type { WorkspacePaths } from './sandbox/workspace.ts'
 import type { VerdictClass } from './verdict.ts'
 
@@ -87,14 +88,18 @@ export interface AgentWiring {
   readonly receivedCalls: () => Promise<readonly ReceivedCall[]>
 }
 
-export interface RunRequest {
+export interface StartRequest {
   /** Default: the step's name. Several commands of one step share a log per name. */
   readonly name?: string
   readonly file: string
   readonly args: readonly string[]
   readonly cwd: string
+  /** On top of the suite's environment. */
   readonly env?: Readonly<Record<string, string>>
   readonly onLine?: (line: string) => void
+}
+
+export interface RunRequest extends StartRequest {
   /** Milliseconds, when shorter than what is left of the step's budget. */
   readonly deadlineMs?: number
 }
@@ -112,6 +117,11 @@ export interface StepContext {
   readonly signal: AbortSignal
   /** Runs a command to its end; its output goes to `logs/<lane>-<name>.log`. Returns stdout. @throws VerdictError */
   readonly run: (request: RunRequest) => Promise<string>
+  /**
+   * Starts a process that goes on after the step: a daemon in the foreground, a server. It has a session of its own, is
+   * in the ledger, and is ended with the sandbox if nobody calls its `stop()`. @throws Error when it cannot be started
+   */
+  readonly start: (request: StartRequest) => Promise<RunningProcess>
   /** Clones a source of the suite to `<workspace>/<name>`. @throws VerdictError of class clone */
   readonly clone: (name: string) => Promise<Checkout>
   /** Registers how the stack is stopped, before it is started; also used when the harness itself dies. */

@@ -1,10 +1,10 @@
-import { join, relative } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { StageRecord } from '../record.ts'
-import type { AnyLane, RunRequest, StageDefinition, StepContext, StepDefinition } from '../suite.ts'
+import type { AnyLane, StageDefinition, StepContext, StepDefinition } from '../suite.ts'
 import { fail, verdictOf, type Verdict } from '../verdict.ts'
 import type { ProcessHost } from '../processes/process.ts'
 import type { Recorder } from './recorder.ts'
+import { createStepContext, type ContextBase } from './step-context.ts'
 
 export interface StepResult {
   readonly status: 'passed' | 'failed' | 'skipped'
@@ -23,7 +23,7 @@ export interface LaneOutcome {
 
 /** What a lane gets from the harness, apart from its own definition. */
 export interface LaneSurroundings {
-  readonly base: Omit<StepContext, 'signal' | 'run' | 'clone'>
+  readonly base: ContextBase
   readonly clone: (name: string, run: StepContext['run']) => ReturnType<StepContext['clone']>
   readonly host: ProcessHost
   readonly recorder: Recorder
@@ -128,7 +128,7 @@ export class LaneRun {
     const logs = new Set<string>()
     const over = new AbortController()
     const timer = setTimeout(() => { over.abort('budget') }, boundMs)
-    const context = this.#context(name, AbortSignal.any([over.signal, stopped]), () => boundMs - (performance.now() - startedAt), logs)
+    const context = this.#context(name, definition, AbortSignal.any([over.signal, stopped]), () => boundMs - (performance.now() - startedAt), logs)
     recorder.add({ type: 'step-started', lane: this.lane.name, step: name, kind: definition.kind, budgetMs })
     const finish = (result: StepResult): void => {
       const stage = stageRecord()
@@ -171,37 +171,12 @@ export class LaneRun {
     }).verdict
   }
 
-  #context(step: string, signal: AbortSignal, leftMs: () => number, logs: Set<string>): StepContext {
+  #context(step: string, definition: StepDefinition | StageDefinition<never>, signal: AbortSignal, leftMs: () => number, logs: Set<string>): StepContext {
     const { base, host, clone } = this.#around
-    const run = async (request: RunRequest): Promise<string> => {
-      const name = request.name ?? step
-      const log = join(base.paths.logs, `${this.lane.name}-${name.replaceAll(/[^\w.-]+/g, '-')}.log`)
-      logs.add(relative(base.paths.root, log))
-      const stdout: string[] = []
-      const deadlineMs = Math.max(1, Math.min(leftMs(), request.deadlineMs ?? Infinity))
-      const child = await host.start({
-        name: `${this.lane.name}/${name}`, file: request.file, args: request.args, cwd: request.cwd,
-        env: { ...base.env, ...request.env }, stdout: log, stderr: log, deadlineMs, signal,
-        onLine: (line, stream) => {
-          if (stream === 'stdout') stdout.push(line)
-          request.onLine?.(line)
-        },
-      })
-      const end = await child.ended
-      const command = [request.file.split('/').at(-1), ...request.args].join(' ')
-      const tail = end.lastLines.slice(-12).join('\n')
-      if (end.cause === 'deadline') {
-        throw fail('budget', `\`${command}\` did not end within ${(deadlineMs / 1000).toFixed(1)} s; last lines:\n${tail || '(no output)'}`, { evidence: [relative(base.paths.root, log)] })
-      }
-      if (end.cause !== 'exit') throw fail('interrupted', `\`${command}\` was stopped (${end.cause}); last lines:\n${tail || '(no output)'}`, { evidence: [relative(base.paths.root, log)] })
-      if (end.exitCode !== 0) {
-        const definition = this.lane.steps[step]
-        const how = end.signal === null ? `exited with ${String(end.exitCode)}` : `was killed by ${end.signal}`
-        throw fail(definition?.kind === 'step' ? definition.failsAs : 'check-failed', `\`${command}\` ${how}; last lines:\n${tail || '(no output)'}`, { evidence: [relative(base.paths.root, log)] })
-      }
-      return stdout.join('\n')
-    }
-    return { ...base, signal, run, clone: (name) => clone(name, run) }
+    return createStepContext({
+      base, host, clone, signal, leftMs, lane: this.lane.name, step,
+      failsAs: definition.kind === 'step' ? definition.failsAs : 'check-failed', onLog: (log) => logs.add(log),
+    })
   }
 
   #skip(name: string, reason: string): void {

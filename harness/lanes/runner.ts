@@ -11,6 +11,7 @@ import type { AnyLane, AnySuite, StepContext } from '../suite.ts'
 import { fail, VerdictError, type Verdict } from '../verdict.ts'
 import { LaneRun, type LaneSurroundings } from './lane-run.ts'
 import { Recorder } from './recorder.ts'
+import { createStepContext } from './step-context.ts'
 import { routeBetween } from './route.ts'
 import type { RunInfo } from './run-info.ts'
 import { runStage } from './run-stage.ts'
@@ -40,6 +41,7 @@ export class LaneRunner {
   readonly #stop = new AbortController()
   readonly #createAgent: (env: Record<string, string>) => Promise<Agent>
   readonly #runs = new Map<string, LaneRun>()
+  readonly #times = new Map<string, number>()
   readonly #concluded = new Map<string, 'passed' | 'failed'>()
   #state: SandboxState = { name: 'nothing', facts: {} }
   /** The lane that left the sandbox in a state nobody knows, and why. */
@@ -113,17 +115,13 @@ export class LaneRunner {
     return (await this.#runs.get(name)?.ended)?.facts
   }
 
-  /** What a check outside the steps can use; its commands are logged under the given name. */
-  contextFor(lane: string, signal: AbortSignal): StepContext {
-    const base = this.#base()
-    return {
-      ...base, signal,
-      run: () => { throw new Error(`lane ${lane}: commands run inside steps, where they have a budget and a log`) },
-      clone: () => { throw new Error(`lane ${lane}: clones are made inside steps`) },
-    }
+  /** What a check of the author's own can use. Its commands may take as long as the test, whose signal ends them. */
+  contextFor(lane: string, check: string, signal: AbortSignal): StepContext {
+    return createStepContext({
+      base: this.#base(), host: this.#host, clone: this.#clone, lane, step: check, failsAs: 'check-failed',
+      signal: AbortSignal.any([signal, this.#stop.signal]), leftMs: () => Infinity, onLog: () => undefined,
+    })
   }
-
-  readonly #times = new Map<string, number>()
 
   #startedAt(name: string): number {
     return this.#times.get(name) ?? performance.now()
@@ -159,6 +157,15 @@ export class LaneRunner {
     return run
   }
 
+  readonly #clone: LaneSurroundings['clone'] = async (name, run) => {
+    const asked = this.#info.options.sources[name]
+    const source = asked === undefined ? this.#suite.sources[name] : parseSource(asked)
+    if (!source) throw new Error(`suite ${this.#suite.name} has no source ${name}`)
+    const checkout = await cloneSource(name, source, this.#paths.root, run)
+    this.#recorder.add({ type: 'fact', name: `source.${name}`, value: `${asked ?? checkout.from} at ${checkout.commit}` })
+    return checkout
+  }
+
   #base(): LaneSurroundings['base'] {
     const { ports, options } = this.#info
     return {
@@ -176,14 +183,7 @@ export class LaneRunner {
     return {
       base: this.#base(), host: this.#host, recorder: this.#recorder, stopped: this.#stop.signal,
       budgetScale: options.budgetScale, stageMs: options.stageSeconds * 1000,
-      clone: async (name, run) => {
-        const asked = options.sources[name]
-        const source = asked === undefined ? this.#suite.sources[name] : parseSource(asked)
-        if (!source) throw new Error(`suite ${this.#suite.name} has no source ${name}`)
-        const checkout = await cloneSource(name, source, this.#paths.root, run)
-        this.#recorder.add({ type: 'fact', name: `source.${name}`, value: `${asked ?? checkout.from} at ${checkout.commit}` })
-        return checkout
-      },
+      clone: this.#clone,
       afterEachStep: async (context, step) => {
         for (const invariant of this.#suite.invariants) {
           try {

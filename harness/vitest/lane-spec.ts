@@ -10,7 +10,7 @@ import { VerdictError } from '../verdict.ts'
 export interface LaneFixtures<Facts> {
   /** The facts of the state the lane left. */
   readonly facts: Facts
-  /** The sandbox: paths, ports, environment. */
+  /** The sandbox: paths, ports, environment, and `run` and `start`. */
   readonly sandbox: StepContext
 }
 
@@ -76,8 +76,8 @@ export function laneSpec<S extends States<S>, Needs extends keyof S & string, Le
       if (!outcome?.facts) skip(run instanceof LaneRun ? `the lane failed: ${outcome?.verdict?.diagnosis ?? ''}` : run.refused)
       await use(outcome?.facts as S[Leaves])
     },
-    sandbox: async ({ signal }, use) => {
-      await use(runner.contextFor(lane.name, signal))
+    sandbox: async ({ signal, task }, use) => {
+      await use(runner.contextFor(lane.name, task.name, signal))
     },
   })
   own.beforeEach(({ onTestFailed, task }) => {

@@ -44,7 +44,15 @@ export const grow = lane({
   name: 'grow', proves: 'it grows', needs: 'up', leaves: 'more',
   steps: { grow: step(5), forgotten: step(5) },
   work: async ({ facts, step }) => {
-    await step('grow', () => Promise.resolve())
+    await step('grow', async ({ start, paths }) => {
+      // Goes on after the step; nobody stops it, so the sandbox must.
+      await new Promise<void>((ready, reject) => {
+        start({
+          name: 'server', file: process.execPath, args: ['-e', 'console.log("serving"); setInterval(() => undefined, 1000)'], cwd: paths.root,
+          onLine: () => { ready() },
+        }).then(({ ended }) => ended, reject).then(() => { reject(new Error('the server ended')) }, reject)
+      })
+    })
     if (fault !== 'forgotten') await step('forgotten', () => Promise.resolve())
     return { ...facts, extra: 1 }
   },
