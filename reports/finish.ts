@@ -39,7 +39,7 @@ function report(vitest: Vitest, runFile: RunFile, interrupted: boolean): void {
   const problems = [...trimFiles(results), ...writeReports(record, results)]
   if (wasRun(vitest, record)) {
     const paint = paintFor(process.env, process.stdout.isTTY)
-    process.stdout.write(`${closingLines(record, results, process.cwd(), paint).join('\n')}\n`)
+    process.stdout.write(`${closingLines(record, { ...runFile, cwd: process.cwd() }, paint).join('\n')}\n`)
   }
   problems.forEach(complain)
 }

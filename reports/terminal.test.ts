@@ -46,7 +46,7 @@ test('the end names each lane, why it failed, where to look and what to type', (
     ],
     teardown: { durationMs: 1, ended: 0, leftovers: [], workspaceKept: false },
   }
-  expect(closingLines(record, '/cwd/smoke-results/r', '/cwd', plain).join('\n')).toMatchInlineSnapshot(`
+  expect(closingLines(record, { results: '/cwd/smoke-results/r', workspace: '/w', cwd: '/cwd' }, plain).join('\n')).toMatchInlineSnapshot(`
     "
       a                 passed    1.5 s  (set-up)
       b                 failed    1.5 s  drift
@@ -60,5 +60,36 @@ test('the end names each lane, why it failed, where to look and what to type', (
 
     failed in 9.0 s, nothing left behind (0.0 s)
     report smoke-results/r/junit.xml, run.json, transcripts/, logs/"
+  `)
+})
+
+test('checks that fail beside the verdict are told too, results elsewhere by their whole path, and a kept sandbox by its path', () => {
+  const record: RunRecord = {
+    schema: 1, run: 'r', suite: 'toy', outcome: 'failed', startedAt: at, durationMs: 9000, facts: {}, errors: ['\u001B[2Jboom'],
+    lanes: [{
+      name: 'a', purpose: 'selected', status: 'failed', startedAt: at, durationMs: 1, steps: [],
+      verdict: { class: 'drift', diagnosis: 'it looks odd', evidence: ['logs/a.log'] },
+      tests: [
+        { name: 'look', status: 'failed', durationMs: 1, message: 'drift: it looks odd\n  evidence: logs/a.log' },
+        { name: 'own', status: 'failed', durationMs: 1, message: 'expected 1 to be 2' },
+      ],
+    }],
+    teardown: { durationMs: 1, ended: 0, leftovers: [], workspaceKept: true },
+  }
+  expect(closingLines(record, { results: '/results/r', workspace: '/w', cwd: '/cwd' }, plain).join('\n')).toMatchInlineSnapshot(`
+    "
+      a                 failed    0.0 s  drift
+
+    ✗ a: drift
+      it looks odd
+      own
+      expected 1 to be 2
+      look at /results/r/logs/a.log
+
+    error outside the lanes: boom
+
+    failed in 9.0 s, workspace kept, no process left
+    sandbox /w
+    report /results/r/junit.xml, run.json, transcripts/, logs/"
   `)
 })

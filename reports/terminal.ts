@@ -54,8 +54,15 @@ function stepLines(event: Extract<ProgressEvent, { type: 'step-ended' }>, paint:
   ]
 }
 
+/** Where a run has its things, and where the user is. */
+export interface Places {
+  readonly results: string
+  readonly workspace: string
+  readonly cwd: string
+}
+
 /** The end of a run: what every lane came to, then each failure with its cause and the next thing to type. */
-export function closingLines(record: RunRecord, results: string, cwd: string, paint: Paint): string[] {
+export function closingLines(record: RunRecord, { results, workspace, cwd }: Places, paint: Paint): string[] {
   const shown = (path: string): string => shortest(path, cwd)
   const width = Math.max(16, ...record.lanes.map(({ name }) => name.length)) + 2
   const lines = ['']
@@ -68,16 +75,21 @@ export function closingLines(record: RunRecord, results: string, cwd: string, pa
   for (const lane of record.lanes) if (lane.status === 'failed') lines.push('', ...failureLines(lane, results, shown, paint))
   for (const error of record.errors) lines.push('', ...indent(`${paint.bad('error outside the lanes')}: ${plain(error)}`, ''))
   lines.push('', teardownLine(record, paint))
+  if (record.teardown?.workspaceKept === true) lines.push(`${paint.faint('sandbox')} ${workspace}`)
   lines.push(`${paint.faint('report')} ${shown(results)}/junit.xml, run.json, transcripts/, logs/`)
   return lines
 }
 
 function failureLines(lane: LaneRecord, results: string, shown: (path: string) => string, paint: Paint): string[] {
   const lines = [`${paint.bad(`✗ ${lane.name}`)}${lane.verdict ? `: ${paint.bad(lane.verdict.class)}` : ''}`]
-  if (lane.verdict) lines.push(...indent(plain(lane.verdict.diagnosis), '  '))
-  // A check of the author's own has more to say than its name.
-  if (!lane.verdict || lane.verdict.class === 'check-failed') {
-    for (const test of lane.tests) if (test.status === 'failed') lines.push(...indent(`${test.name}\n${plain(test.message ?? '')}`, '  ').map((line) => paintDiff(line, paint)))
+  const { verdict } = lane
+  const why = verdict?.diagnosis ?? lane.reason
+  if (why !== undefined) lines.push(...indent(plain(why), '  '))
+  // The verdict tells the first failure; a check of the author's own has more to say than its name.
+  for (const test of lane.tests) {
+    const message = plain(test.message ?? '')
+    const told = verdict !== undefined && message.startsWith(`${verdict.class}: ${plain(verdict.diagnosis)}`)
+    if (test.status === 'failed' && !told) lines.push(...indent(`${test.name}\n${message}`, '  ').map((line) => paintDiff(line, paint)))
   }
   for (const path of lane.verdict?.evidence ?? []) lines.push(`  ${paint.faint('look at')} ${shown(`${results}/${path}`)}`)
   if (lane.verdict?.remedy !== undefined) lines.push(`  ${paint.faint('remedy ')} ${plain(lane.verdict.remedy)}`)
