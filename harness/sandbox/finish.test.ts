@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { waitFor } from '../../helpers/wait-for.ts'
 import { createProcessHost } from '../processes/host.ts'
 import { bootId, identify, isAlive, readProcess, type ProcessIdentity } from '../processes/table.ts'
-import { finishLedger, ownedProcesses } from './finish.ts'
+import { finishLedger, ownedProcesses, salvageEvidence } from './finish.ts'
 import { appendToLedger, readLedger } from './ledger.ts'
 import { startJanitor } from './start-janitor.ts'
 
@@ -145,7 +145,7 @@ test.each([{ keep: false }, { keep: true }])('the janitor finishes the ledger of
   appendToLedger(file, { kind: 'harness', process: harness })
   const orphan = startProcess({ detached: true, env: { SMOKE_SANDBOX_ID: `id-of-${dir}` } })
   const owner = spawn(process.execPath, ['--input-type=module', '-e', `
-    import { spawn } from 'node:child_process'
+    import { execFileSync, spawn } from 'node:child_process'
     spawn(process.execPath, [${JSON.stringify(await janitorProgram(file))}, ${JSON.stringify(file)}], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
     console.log('ready'); setInterval(() => undefined, 1000)`], { stdio: ['ignore', 'pipe', 'ignore'] })
   await new Promise((resolve) => owner.stdout.once('data', resolve))
@@ -164,6 +164,17 @@ async function janitorProgram(ledgerFile: string): Promise<string> {
   await (await startJanitor(ledgerFile, directory)).dismiss()
   return join(directory, 'sandbox', 'janitor.js')
 }
+
+test('evidence is saved without links and pipes, which may lead anywhere or wait for ever', () => {
+  const workspace = join(dir, 'workspace')
+  mkdirSync(join(workspace, 'logs'))
+  writeFileSync(join(workspace, 'logs', 'a.log'), 'text')
+  symlinkSync('/etc/hostname', join(workspace, 'logs', 'link'))
+  execFileSync('mkfifo', [join(workspace, 'logs', 'pipe')])
+  writeFileSync(join(workspace, 'state.json'), '{}')
+  salvageEvidence(workspace, join(dir, 'results'))
+  expect(readdirSync(join(dir, 'results'), { recursive: true }).toSorted()).toEqual(['logs', 'logs/a.log', 'state.json'])
+})
 
 test('a janitor that is dismissed does nothing', async () => {
   const file = openLedger()

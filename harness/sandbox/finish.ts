@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
@@ -110,10 +110,16 @@ export function removePath(path: string): string | undefined {
 /** Copies what a person needs to understand a run out of a workspace that is about to go. */
 export function salvageEvidence(workspace: string, results: string): void {
   mkdirSync(results, { recursive: true })
-  for (const name of ['progress.ndjson', 'transcripts', 'logs']) {
+  for (const name of ['progress.ndjson', 'state.json', 'transcripts', 'logs']) {
     const from = join(workspace, name)
-    if (existsSync(from)) cpSync(from, join(results, name), { recursive: true, verbatimSymlinks: true })
+    if (existsSync(from)) cpSync(from, join(results, name), { recursive: true, filter: isPlain })
   }
+}
+
+/** Pipes and sockets cannot be copied, and a link may lead out of the workspace. */
+function isPlain(path: string): boolean {
+  const stat = lstatSync(path)
+  return stat.isFile() || stat.isDirectory()
 }
 
 async function runStopCommand(command: Of<'command'>): Promise<void> {
