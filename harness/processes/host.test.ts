@@ -93,7 +93,7 @@ test('writes each session to the ledger when it starts and when it is proven ove
   await child.ended
   expect(readLedger(ledger())).toMatchObject([
     { kind: 'session', name: 'probe', leader: { pid: child.pid } },
-    { kind: 'session-ended', pid: child.pid },
+    { kind: 'session-ended', leader: { pid: child.pid } },
   ])
 })
 

@@ -83,7 +83,7 @@ async function start(command: Command, ledgerFile: string): Promise<RunningProce
     if (leader) await endStrays(leader)
     await Promise.race([drained, delay(bounds.drain, undefined, { ref: false })])
     output.close()
-    if (leader) appendToLedger(ledgerFile, { kind: 'session-ended', pid })
+    if (leader) appendToLedger(ledgerFile, { kind: 'session-ended', leader })
     return { ...exit, durationMs: performance.now() - startedAt, cause, lastLines }
   })()
   return {

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { waitFor } from '../../helpers/wait-for.ts'
 import { createProcessHost } from '../processes/host.ts'
 import { bootId, identify, isAlive, readProcess, type ProcessIdentity } from '../processes/table.ts'
-import { finishLedger, ownedProcesses, salvageEvidence } from './finish.ts'
+import { finishLedger, ownedProcesses, removeWorkspace, salvageEvidence } from './finish.ts'
 import { appendToLedger, readLedger } from './ledger.ts'
 import { startJanitor } from './start-janitor.ts'
 
@@ -26,11 +26,12 @@ afterEach(() => {
   rmSync(dir, { recursive: true, force: true })
 })
 
-function openLedger(more: { keep?: boolean; boot?: string } = {}): string {
+function openLedger(more: { keep?: boolean; boot?: string; since?: number } = {}): string {
   const file = join(dir, 'workspace', 'ledger.ndjson')
   appendToLedger(file, {
     kind: 'sandbox', id: `id-of-${dir}`, workspace: join(dir, 'workspace'), results: join(dir, 'results'),
-    boot: more.boot ?? bootId(), keep: more.keep ?? false,
+    boot: more.boot ?? bootId(), keep: more.keep ?? false, made: join(dir, 'workspace'),
+    since: more.since ?? identify(process.pid)?.startTime ?? 0,
   })
   return file
 }
@@ -75,13 +76,22 @@ test('a recorded session is owned, a later one with the same number is not', () 
   expect(ownedProcesses(readLedger(file), { harness: false })).toEqual([])
   appendToLedger(file, { kind: 'session', name: 'x', leader })
   expect(ownedProcesses(readLedger(file), { harness: false }).map(({ pid }) => pid)).toEqual([leader.pid])
-  appendToLedger(file, { kind: 'session-ended', pid: leader.pid })
+  appendToLedger(file, { kind: 'session-ended', leader: { pid: leader.pid, startTime: leader.startTime - 1 } })
+  expect(ownedProcesses(readLedger(file), { harness: false })).toHaveLength(1)
+  appendToLedger(file, { kind: 'session-ended', leader })
   expect(ownedProcesses(readLedger(file), { harness: false })).toEqual([])
 })
 
 test('a ledger of an earlier boot ends nothing', async () => {
   const file = openLedger({ boot: 'another boot' })
   const identity = startProcess({ env: { SMOKE_SANDBOX_ID: `id-of-${dir}` } })
+  await finishLedger(file, { harness: false })
+  expect(isAlive(identity)).toBe(true)
+})
+
+test('a process that is older than the sandbox is a stranger, also inside its directory', async () => {
+  const identity = startProcess({ cwd: join(dir, 'workspace') })
+  const file = openLedger({ since: identity.startTime + 1 })
   await finishLedger(file, { harness: false })
   expect(isAlive(identity)).toBe(true)
 })
@@ -129,6 +139,16 @@ test('removes recorded paths and says which it could not', async () => {
   expect(existsSync(join(dir, 'lock'))).toBe(false)
   expect(leftovers).toHaveLength(1)
   expect(leftovers[0]).toContain('/proc/1/stat')
+})
+
+test('a directory of the user is emptied, one that was made is removed with what was made to hold it', () => {
+  mkdirSync(join(dir, 'mine'))
+  writeFileSync(join(dir, 'mine', 'x'), '')
+  mkdirSync(join(dir, 'a', 'b', 'c'), { recursive: true })
+  expect(removeWorkspace({ workspace: join(dir, 'mine') })).toEqual([])
+  expect(removeWorkspace({ workspace: join(dir, 'a', 'b', 'c'), made: join(dir, 'a') })).toEqual([])
+  expect(readdirSync(dir).toSorted()).toEqual(['mine', 'workspace'])
+  expect(readdirSync(join(dir, 'mine'))).toEqual([])
 })
 
 test('reads a ledger whose last line was cut by a crash', () => {

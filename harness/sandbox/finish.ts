@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
-import { cpSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   bootId, commandOf, hasInEnvironment, identify, isAlive, readProcess, readProcesses, workingDirectory,
-  type ProcessInfo,
+  type ProcessIdentity, type ProcessInfo,
 } from '../processes/table.ts'
 import { markerVariable, readLedger, type LedgerEntry } from './ledger.ts'
 
@@ -22,14 +22,15 @@ export interface FinishResult {
 
 /**
  * The living processes that are proven to belong to the sandbox of this ledger: by the marker in their environment, by
- * a session the sandbox started, or by a working directory inside the workspace without a terminal (a person's shell
- * that only looks around has one).
+ * a session the sandbox started, or by a working directory inside the workspace, where it is younger than the sandbox
+ * and has no terminal (a person's shell that only looks around has one).
  */
 export function ownedProcesses(entries: readonly LedgerEntry[], include: { harness: boolean }): ProcessInfo[] {
   const sandbox = only(entries, 'sandbox')[0]
   if (sandbox?.boot !== bootId()) return []
-  const ended = new Set(only(entries, 'session-ended').map((entry) => entry.pid))
-  const sessions = only(entries, 'session').map((entry) => entry.leader).filter((leader) => !ended.has(leader.pid))
+  const name = ({ pid, startTime }: ProcessIdentity): string => `${pid} ${startTime}`
+  const ended = new Set(only(entries, 'session-ended').map(({ leader }) => name(leader)))
+  const sessions = only(entries, 'session').map((entry) => entry.leader).filter((leader) => !ended.has(name(leader)))
   const harness = only(entries, 'harness').map((entry) => entry.process)
   const table = readProcesses()
   const spared = new Set([process.pid, process.ppid])
@@ -42,7 +43,7 @@ export function ownedProcesses(entries: readonly LedgerEntry[], include: { harne
       return now === undefined || now.startTime === leader.startTime
     })
   const livesInside = (info: ProcessInfo): boolean => {
-    const cwd = info.terminal === 0 ? workingDirectory(info.pid) : undefined
+    const cwd = info.terminal === 0 && info.startTime >= sandbox.since ? workingDirectory(info.pid) : undefined
     return cwd !== undefined && (cwd === sandbox.workspace || cwd.startsWith(sandbox.workspace + sep))
   }
   const isHarness = (info: ProcessInfo): boolean =>
@@ -105,6 +106,12 @@ export function removePath(path: string): string | undefined {
   } catch (error) {
     return `${path}: ${error instanceof Error ? error.message : String(error)}`
   }
+}
+
+/** Removes a workspace and what was made to hold it; a directory that the user had made is only emptied. */
+export function removeWorkspace({ workspace, made }: { readonly workspace: string; readonly made?: string | undefined }): string[] {
+  const paths = made === undefined && existsSync(workspace) ? readdirSync(workspace).map((name) => join(workspace, name)) : [made ?? workspace]
+  return paths.map(removePath).filter((problem) => problem !== undefined)
 }
 
 /** Copies what a person needs to understand a run out of a workspace that is about to go. */

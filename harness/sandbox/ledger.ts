@@ -13,10 +13,14 @@ export type LedgerEntry =
       readonly results: string
       readonly boot: string
       readonly keep: boolean
+      /** Start time of the process that made it: whoever is older cannot belong to it. */
+      readonly since: number
+      /** The topmost directory that was made for it; undefined where the user had made the workspace's directory. */
+      readonly made?: string | undefined
     }
   /** A session (setsid) that the sandbox started; its leader's identity names it. */
   | { readonly kind: 'session'; readonly name: string; readonly leader: ProcessIdentity }
-  | { readonly kind: 'session-ended'; readonly pid: number }
+  | { readonly kind: 'session-ended'; readonly leader: ProcessIdentity }
   /** A process of the harness itself (a vitest worker): ended by the janitor, never by a living harness. */
   | { readonly kind: 'harness'; readonly process: ProcessIdentity }
   /** The stack's own way to stop, tried before any signal. */

@@ -9,6 +9,9 @@ export interface Janitor {
   dismiss(): Promise<void>
 }
 
+/** How long the janitor may take to leave when it is told to. Milliseconds. */
+const dismissMs = 5000
+
 /** The janitor and all it imports: it must run on a bare Node that cannot read TypeScript. */
 const parts = ['sandbox/janitor', 'sandbox/finish', 'sandbox/ledger', 'processes/table']
 
@@ -52,7 +55,9 @@ function dismiss(child: ChildProcess): Promise<void> {
       return
     }
     child.ref()
+    const timer = setTimeout(resolve, dismissMs)
     child.once('exit', () => {
+      clearTimeout(timer)
       resolve()
     })
     child.stdin?.end('clean')

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Recorder } from '../lanes/recorder.ts'
 import { listenersOf } from '../processes/listeners.ts'
 import { commandOf, identify, readProcess } from '../processes/table.ts'
-import { finishLedger, removePath, salvageEvidence } from './finish.ts'
+import { finishLedger, removeWorkspace, salvageEvidence } from './finish.ts'
 import type { Janitor } from './start-janitor.ts'
 import type { WorkspacePaths } from './workspace.ts'
 
@@ -11,6 +11,8 @@ export interface Ending {
   readonly paths: WorkspacePaths
   readonly results: string
   readonly ports: Readonly<Record<string, number>>
+  /** The topmost directory that was made for the workspace. */
+  readonly made: string | undefined
   readonly keep: boolean
   /** False when no lane was asked to run (`vitest list`): then there is nothing to report. */
   readonly anythingRan: boolean
@@ -18,7 +20,7 @@ export interface Ending {
 }
 
 /** Undoes the sandbox, proves it, and writes down what was left: nothing, if all is well. Never rejects. */
-export async function tearDown({ paths, results, ports, keep, anythingRan, janitor }: Ending): Promise<readonly string[]> {
+export async function tearDown({ paths, made, results, ports, keep, anythingRan, janitor }: Ending): Promise<readonly string[]> {
   const startedAt = performance.now()
   const leftovers: string[] = []
   let ended = 0
@@ -39,10 +41,7 @@ export async function tearDown({ paths, results, ports, keep, anythingRan, janit
     if (anythingRan) salvageEvidence(paths.root, results)
     else rmSync(results, { recursive: true, force: true })
   })
-  if (!keep) {
-    const problem = removePath(paths.root)
-    if (problem !== undefined) leftovers.push(problem)
-  }
+  if (!keep) leftovers.push(...removeWorkspace({ workspace: paths.root, made }))
   await attempt('the end could not be recorded', () => {
     const event = { type: 'teardown-ended', durationMs: performance.now() - startedAt, ended, leftovers, workspaceKept: keep } as const
     // A workspace that is not kept is gone by now.

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -14,7 +14,8 @@ afterEach(() => {
 })
 
 test('a new workspace is private, marked with its living owner, and has its folders', () => {
-  const paths = createWorkspace(join(dir, 'new'), 'any')
+  const { paths, made } = createWorkspace(join(dir, 'new', 'deep'), 'any')
+  expect(made).toBe(join(dir, 'new'))
   expect(statSync(paths.root).mode & 0o777).toBe(0o700)
   const marker = readMarker(paths.root)
   expect(marker).toMatchObject({ schema: 1, suite: 'any', owner: { pid: process.pid } })
@@ -38,9 +39,9 @@ test.each([
     writeFileSync(join(dir, 'file'), 'x')
     return join(dir, 'file')
   }],
-  ['belongs to a run that is alive', /alive \(pid \d+\)/, () => createWorkspace(join(dir, 'w'), 'any').root],
+  ['belongs to a run that is alive', /alive \(pid \d+\)/, () => createWorkspace(join(dir, 'w'), 'any').paths.root],
   ['holds an earlier run', /holds an earlier run/, () => {
-    const { root } = createWorkspace(join(dir, 'w'), 'any')
+    const { root } = createWorkspace(join(dir, 'w'), 'any').paths
     const marker = JSON.parse(readFileSync(join(root, markerFile), 'utf8')) as { owner: { startTime: number } }
     marker.owner.startTime -= 1
     writeFileSync(join(root, markerFile), JSON.stringify(marker))
@@ -53,6 +54,13 @@ test.each([
   expect(() => { checkWorkspacePath(path) }).toThrow(UsageError)
   expect(() => { checkWorkspacePath(path) }).toThrow(message)
   expect(readdirSync(dir, { recursive: true })).toEqual(before)
+})
+
+test('two runs cannot take the same directory, and a link to it is seen through', () => {
+  createWorkspace(join(dir, 'w'), 'any')
+  expect(() => createWorkspace(join(dir, 'w'), 'any')).toThrow(/EEXIST/)
+  symlinkSync(dir, join(dir, 'link'))
+  expect(chooseWorkspacePath(join(dir, 'link', 'not', 'yet'), 'r')).toBe(join(realpathSync(dir), 'not', 'yet'))
 })
 
 test('a marker of another schema is no workspace of this version', () => {

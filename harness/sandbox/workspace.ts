@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { UsageError } from '../errors.ts'
 import { bootId, identify, isAlive } from '../processes/table.ts'
@@ -102,20 +102,29 @@ export function readMarker(path: string): Marker | undefined {
 
 /** Where the workspace of a run will be: the path asked for, or a new one in the temporary directory. */
 export function chooseWorkspacePath(asked: string | undefined, run: string): string {
-  return asked === undefined ? join(realpathSync(tmpdir()), `clone-smoke-${run}`) : resolve(asked)
+  return asked === undefined ? join(realpathSync(tmpdir()), `clone-smoke-${run}`) : withoutLinks(resolve(asked))
 }
 
-/** Makes the directory (mode 0700) with its marker. Call `checkWorkspacePath` first. */
-export function createWorkspace(root: string, suite: string): WorkspacePaths {
+/** The real path of what may not exist yet: a process tells its working directory without links. */
+function withoutLinks(path: string): string {
+  if (existsSync(path) || path === dirname(path)) return realpathSync(path)
+  return join(withoutLinks(dirname(path)), basename(path))
+}
+
+/**
+ * Makes the directory (mode 0700) with its marker. Call `checkWorkspacePath` first.
+ * @returns the paths, and the topmost directory that had to be made
+ * @throws Error EEXIST when another run made its workspace there in the same moment
+ */
+export function createWorkspace(root: string, suite: string): { readonly paths: WorkspacePaths; readonly made: string | undefined } {
   const owner = identify(process.pid)
   if (!owner) throw new Error(`/proc/${process.pid} cannot be read; clone-smoke needs Linux with /proc`)
-  mkdirSync(root, { recursive: true, mode: 0o700 })
-  chmodSync(root, 0o700)
+  const made = mkdirSync(root, { recursive: true, mode: 0o700 })
   const marker: Marker = {
     schema: 1, id: basename(root), suite, createdAt: new Date().toISOString(), owner: { ...owner, boot: bootId() },
   }
-  writeFileSync(join(root, markerFile), `${JSON.stringify(marker, null, 2)}\n`)
+  writeFileSync(join(root, markerFile), `${JSON.stringify(marker, null, 2)}\n`, { flag: 'wx' })
   const paths = workspacePaths(root)
-  for (const dir of [paths.transcripts, paths.logs, paths.home, paths.temporary, paths.agentHome]) mkdirSync(dir)
-  return paths
+  for (const dir of [paths.transcripts, paths.logs, paths.home, paths.temporary, paths.agentHome]) mkdirSync(dir, { mode: 0o700 })
+  return { paths, made }
 }

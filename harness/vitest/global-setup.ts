@@ -7,7 +7,7 @@ import { PrerequisiteError, UsageError } from '../errors.ts'
 import { Recorder } from '../lanes/recorder.ts'
 import type { RunInfo } from '../lanes/run-info.ts'
 import { checkSourceNames, resolveOptions, type Options } from '../options.ts'
-import { bootId } from '../processes/table.ts'
+import { bootId, identify } from '../processes/table.ts'
 import { endProcesses, ownedProcesses, removePath } from '../sandbox/finish.ts'
 import { appendToLedger, readLedger } from '../sandbox/ledger.ts'
 import { startJanitor } from '../sandbox/start-janitor.ts'
@@ -26,10 +26,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
 
   const results = resolve(options.results, run)
   mkdirSync(results, { recursive: true })
-  const paths = createWorkspace(root, suite.name)
+  const { paths, made } = createWorkspace(root, suite.name)
   const sandboxId = `${run}@${root}`
   appendToLedger(paths.ledger, {
-    kind: 'sandbox', id: sandboxId, workspace: root, results, boot: bootId(), keep: options.keep !== 'never',
+    kind: 'sandbox', id: sandboxId, workspace: root, results, boot: bootId(), keep: options.keep !== 'never', made,
+    since: identify(process.pid)?.startTime ?? 0,
   })
   // vitest removes its own folders when it ends in peace, but not after a signal.
   const vitestFolders = [vitest.getRootProject(), ...vitest.projects].map(({ tmpDir }) => tmpDir)
@@ -66,7 +67,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     const failed = vitest.state.getCountOfFailedTests() > 0 || vitest.state.getUnhandledErrors().length > 0
     const keep = options.keep === 'always' || (options.keep === 'failed' && failed)
     const anythingRan = vitest.state.getTestModules().some((module) => module.state() !== 'queued' && module.state() !== 'pending')
-    const leftovers = await tearDown({ paths, results, ports, keep, anythingRan, janitor })
+    const leftovers = await tearDown({ paths, made, results, ports, keep, anythingRan, janitor })
     if (!anythingRan) delete process.env.SMOKE_RUN_FILE
     if (leftovers.length === 0) return
     process.exitCode = process.exitCode === undefined || process.exitCode === 0 ? 1 : process.exitCode
