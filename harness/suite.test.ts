@@ -33,5 +33,5 @@ test('a lane sees only the facts of the state it needs', () => {
     // @ts-expect-error -- a step that is not declared has no budget
     work: async ({ facts, step: run }) => { await run('unknown', () => Promise.resolve()); return facts },
   })
-  expect(step(2)).toEqual({ kind: 'step', budgetMs: 2000, failsAs: 'bootstrap-step' })
+  expect(step(2)).toEqual({ kind: 'step', budgetMs: 2000, restarts: false, failsAs: 'bootstrap-step' })
 })

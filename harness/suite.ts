@@ -41,6 +41,8 @@ export interface StepDefinition {
   readonly kind: 'step'
   /** Milliseconds; reaching it ends the step and fails the lane. */
   readonly budgetMs: number
+  /** The step starts the stack: SMOKE_RESTART_TIMEOUT is added to its budget. */
+  readonly restarts: boolean
   /** The class of a failure that does not bring its own. */
   readonly failsAs: VerdictClass
 }
@@ -217,7 +219,15 @@ export function defineSuite<S extends States<S>>(): {
 
 /** A step with its budget in seconds. */
 export function step(budgetSeconds: number, failsAs: VerdictClass = 'bootstrap-step'): StepDefinition {
-  return { kind: 'step', budgetMs: budgetSeconds * 1000, failsAs }
+  return { kind: 'step', budgetMs: budgetSeconds * 1000, restarts: false, failsAs }
+}
+
+/**
+ * A step that starts the stack. It may take SMOKE_RESTART_TIMEOUT, which the stack's own script is told, and
+ * `marginSeconds` more, in which that script says why it did not work out.
+ */
+export function restartStep(marginSeconds = 5): StepDefinition {
+  return { kind: 'step', budgetMs: marginSeconds * 1000, restarts: true, failsAs: 'restart' }
 }
 
 /** A stage of a lane that needs a state with the given facts. */

@@ -47,6 +47,7 @@ export class LaneRun {
   readonly ended: Promise<LaneOutcome>
   readonly #around: LaneSurroundings
   readonly #results = new Map<string, PromiseWithResolvers<StepResult>>()
+  readonly #begun = new Set<string>()
   readonly #settled = new Map<string, StepResult>()
 
   constructor(lane: AnyLane, facts: object, surroundings: LaneSurroundings) {
@@ -64,8 +65,30 @@ export class LaneRun {
   }
 
   /** What a step of this lane may take, in milliseconds. */
-  budgetOf(definition: StepDefinition | StageDefinition<never>): number {
-    return definition.kind === 'stage' ? this.#around.stageMs : definition.budgetMs * this.#around.budgetScale
+  #budgetOf(definition: StepDefinition | StageDefinition<never>): number {
+    const { stageMs, budgetScale, base } = this.#around
+    if (definition.kind === 'stage') return stageMs
+    return definition.budgetMs * budgetScale + (definition.restarts ? base.restartSeconds * 1000 : 0)
+  }
+
+  /** A lane that waits outside its steps has no budget to end it; all its budgets together are enough for any. */
+  async #bounded<T>(work: Promise<T>): Promise<T> {
+    const total = Object.values(this.lane.steps).reduce((sum, definition) => sum + this.#budgetOf(definition) + 2 * letGoMs, letGoMs)
+    const done = new AbortController()
+    const late = (async (): Promise<never> => {
+      await Promise.race([delay(total, undefined, { signal: done.signal }), aborted(this.#around.stopped, done.signal)])
+      // A step that is told to stop says so itself, and first.
+      if (this.#around.stopped.aborted) await delay(2 * letGoMs, undefined, { signal: done.signal })
+      throw this.#around.stopped.aborted
+        ? fail('interrupted', `lane ${this.lane.name} was stopped outside its steps: ${String(this.#around.stopped.reason)}`)
+        : fail('budget', `lane ${this.lane.name} waited outside its steps until all its budgets, ${total / 1000} s, were over`)
+    })()
+    try {
+      return await Promise.race([work, late])
+    } finally {
+      done.abort()
+      late.catch(() => undefined)
+    }
   }
 
   async #work(facts: object): Promise<LaneOutcome> {
@@ -75,7 +98,9 @@ export class LaneRun {
         step: <T>(name: string, work: (context: StepContext) => Promise<T>) => this.#step(name, work),
         stage: (name: string) => this.#stage(name),
       }
-      const left = await this.lane.work(context as never)
+      const left = await this.#bounded(this.lane.work(context as never))
+      const swallowed = [...this.#settled].find(([, result]) => result.status === 'failed')
+      if (swallowed) throw fail('harness-bug', `lane ${this.lane.name} went on after its step "${swallowed[0]}" had failed`)
       const forgotten = Object.keys(this.lane.steps).find((name) => !this.#settled.has(name))
       if (forgotten !== undefined) {
         throw fail('harness-bug', `lane ${this.lane.name} ended without running its step "${forgotten}"`)
@@ -92,9 +117,10 @@ export class LaneRun {
 
   #definition(name: string): StepDefinition | StageDefinition<never> {
     const definition = this.lane.steps[name]
-    if (!definition || this.#settled.has(name)) {
+    if (!definition || this.#begun.has(name)) {
       throw fail('harness-bug', `lane ${this.lane.name} ${definition ? 'runs twice' : 'does not declare'} the step "${name}"`)
     }
+    this.#begun.add(name)
     return definition
   }
 
@@ -121,7 +147,7 @@ export class LaneRun {
     stageRecord: () => StageRecord | undefined = () => undefined,
   ): Promise<T> {
     const { recorder, stopped } = this.#around
-    const budgetMs = this.budgetOf(definition)
+    const budgetMs = this.#budgetOf(definition)
     // The agent keeps to the stage's own deadline; the judging after it needs a moment more.
     const boundMs = definition.kind === 'stage' ? budgetMs + letGoMs : budgetMs
     const startedAt = performance.now()
@@ -143,6 +169,8 @@ export class LaneRun {
     try {
       const value = await bounded(work(context), context.signal)
       clearTimeout(timer)
+      // Work that does not listen may come back late, and must not pass for that.
+      context.signal.throwIfAborted()
       await this.#around.afterEachStep({ ...context, signal: stopped }, name)
       finish({ status: 'passed' })
       return value
@@ -208,6 +236,14 @@ async function bounded<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   } finally {
     letGo.abort()
   }
+}
+
+/** Resolves when the signal aborts, or when nobody waits any more. */
+function aborted(signal: AbortSignal, done: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    for (const one of [signal, done]) one.addEventListener('abort', () => { resolve() }, { once: true })
+  })
 }
 
 interface PromiseWithResolvers<T> {

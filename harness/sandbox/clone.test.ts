@@ -46,9 +46,15 @@ test('a folder becomes a commit with the same id every time, without its package
 test('a repository is cloned at the ref that was asked for', async () => {
   const origin = await cloneSource('app', { kind: 'folder', folder: join(dir, 'folder') }, join(dir, 'workspace'), run)
   await run({ file: 'git', args: ['-c', 'user.name=a', '-c', 'user.email=a@b', 'commit', '--quiet', '--allow-empty', '--message', 'next'], cwd: origin.path })
-  mkdirSync(join(dir, 'again'))
-  const checkout = await cloneSource('app', { kind: 'git', url: origin.path, ref: origin.commit }, join(dir, 'again'), run)
-  expect(checkout.commit).toBe(origin.commit)
+  const git = (...args: string[]): Promise<string> => run({ file: 'git', args, cwd: origin.path })
+  await git('branch', 'feature/one', origin.commit)
+  await git('tag', 'v1', origin.commit)
+  await git('update-ref', 'refs/pull/1/head', origin.commit)
+  for (const [index, ref] of [origin.commit, 'feature/one', 'v1', 'refs/pull/1/head'].entries()) {
+    mkdirSync(join(dir, 'again', String(index)), { recursive: true })
+    const checkout = await cloneSource('app', { kind: 'git', url: origin.path, ref }, join(dir, 'again', String(index)), run)
+    expect(checkout.commit, ref).toBe(origin.commit)
+  }
   mkdirSync(join(dir, 'third'))
   await expect(cloneSource('app', { kind: 'git', url: origin.path, ref: 'no-such-ref' }, join(dir, 'third'), run)).rejects.toThrow(/no-such-ref/)
 })

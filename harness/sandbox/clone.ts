@@ -17,6 +17,16 @@ export function parseSource(text: string): Source {
   return ref === undefined || ref === '' ? { kind: 'git', url } : { kind: 'git', url, ref }
 }
 
+/** A branch of the origin, a tag or a commit of the clone; else whatever the origin knows by that name. */
+async function commitOf(ref: string, git: (args: readonly string[]) => Promise<string>): Promise<string> {
+  for (const candidate of [`refs/remotes/origin/${ref}`, ref]) {
+    const found = await git(['rev-parse', '--verify', '--quiet', `${candidate}^{commit}`]).catch(() => '')
+    if (found.trim() !== '') return found.trim()
+  }
+  await git(['fetch', '--quiet', 'origin', ref])
+  return 'FETCH_HEAD'
+}
+
 /** Clones a source into `<workspace>/<name>`; a folder first becomes a repository in `<workspace>/sources/<name>`. */
 export async function cloneSource(name: string, source: Source, workspace: string, run: Run): Promise<Checkout> {
   const git = (args: readonly string[], cwd: string, env: Record<string, string> = {}): Promise<string> =>
@@ -35,7 +45,7 @@ export async function cloneSource(name: string, source: Source, workspace: strin
   }
   await git(['clone', '--quiet', url, path], workspace)
   if (source.kind === 'git' && source.ref !== undefined) {
-    await git(['checkout', '--quiet', '--detach', source.ref], path)
+    await git(['checkout', '--quiet', '--detach', await commitOf(source.ref, (args) => git(args, path))], path)
   }
   const commit = (await git(['rev-parse', 'HEAD'], path)).trim()
   return { path, commit, from: url }

@@ -1,6 +1,7 @@
 import { agentClaimsCalls } from './agent-claims-calls.ts'
 import { agentHangs } from './agent-hangs.ts'
 import { answerIsNotJson } from './answer-is-not-json.ts'
+import { bridgeDoesNotReconnect } from './bridge-does-not-reconnect.ts'
 import { bridgeLeavesOrphan } from './bridge-leaves-orphan.ts'
 import { bundleDirtiesClone } from './bundle-dirties-clone.ts'
 import type { Fault } from './fault.ts'
@@ -15,5 +16,5 @@ import { toolDropped } from './tool-dropped.ts'
 export const faults: readonly Fault[] = [
   portHardCoded, portIgnored, bundleDirtiesClone, proxyNeverAnswers,
   toolDropped, answerIsNotJson, agentHangs, agentClaimsCalls,
-  installChangesNothing, removalLeavesServer, bridgeLeavesOrphan,
+  installChangesNothing, bridgeDoesNotReconnect, removalLeavesServer, bridgeLeavesOrphan,
 ]

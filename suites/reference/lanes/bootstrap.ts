@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { step } from '../../../harness/suite.ts'
+import { restartStep, step } from '../../../harness/suite.ts'
 import { fail } from '../../../harness/verdict.ts'
 import { listTools, probeInitialize } from '../../../helpers/mcp-client.ts'
 import { waitFor } from '../../../helpers/wait-for.ts'
@@ -17,9 +17,9 @@ export const bootstrap = lane({
   steps: {
     clone: step(20, 'clone'),
     'environment file': step(5),
-    'starter bundle': step(25),
+    'starter bundle': step(20),
     render: step(5),
-    restart: step(30, 'restart'),
+    restart: restartStep(5),
     readiness: step(15, 'readiness'),
     'structural tests': step(30, 'check-failed'),
   },
@@ -65,7 +65,6 @@ export const bootstrap = lane({
       try {
         await run({
           file: process.execPath, args: ['scripts/restart-stack.mjs', '--timeout', String(restartSeconds)], cwd: stack,
-          deadlineMs: restartSeconds * 1000 + 5000,
         })
       } catch (error) {
         throw explainRestart(error, env, ports.proxy ?? 0)

@@ -1,7 +1,6 @@
-import { stage, step, type CallEvidence, type StepContext } from '../../../harness/suite.ts'
+import { stage, step, type CallEvidence } from '../../../harness/suite.ts'
 import { fail } from '../../../harness/verdict.ts'
-import { clientName } from '../../../helpers/mcp-client.ts'
-import { readCallLog } from '../places.ts'
+import { readCallLog, receivedCalls } from '../places.ts'
 import { lane, type Up } from '../states.ts'
 
 /** A tool's answer that was promised to be JSON. @throws VerdictError of class tool-failed with its start when it is not */
@@ -56,12 +55,11 @@ export const bundleTools = lane({
     'tools listed': step(5, 'catalog'),
   },
   work: async ({ facts, step, stage }) => {
-    const listings = (context: StepContext): number =>
-      readCallLog(context.paths).filter(({ method, client }) => method === 'tools/list' && client?.name !== clientName).length
     await stage('bundle-tools')
-    await step('tools listed', (context) => {
-      if (listings(context) > 0) return Promise.resolve()
-      throw fail('catalog', "the stack's log has no tools/list from the agent's session")
+    await step('tools listed', ({ paths }) => {
+      const agent = receivedCalls(paths).at(-1)?.client
+      if (readCallLog(paths).some(({ method, client }) => method === 'tools/list' && client?.name === agent)) return Promise.resolve()
+      throw fail('catalog', `the stack's log has no tools/list from the agent's session (client ${String(agent)})`)
     })
     return facts
   },

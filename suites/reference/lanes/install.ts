@@ -18,7 +18,8 @@ export const install = lane({
       prompt: () => [
         `Install the MCP server "${name}" under the name "${alias}": call manage_stack with`,
         JSON.stringify({ operation: 'install_server', params: { name, target_name: alias, force: true } }),
-        'Wait for the answer, then call manage_stack with operation "list_discovered_servers" to verify. Do nothing else.',
+        'Wait for the answer. To verify, call manage_stack with operation "list_discovered_servers", and then grep with',
+        'pattern "install_server". Do nothing else.',
       ].join('\n'),
       calls: [
         {
@@ -41,6 +42,15 @@ export const install = lane({
           verifyEffect: (evidence) => {
             if (evidence.text.includes(alias)) return Promise.resolve()
             throw fail('not-effective', `list_discovered_servers does not name ${alias}; it says: ${evidence.text.slice(0, 300)}`)
+          },
+        },
+        {
+          // Goes through the proxy that was restarted meanwhile: the agent's session must have outlived it.
+          server: 'stack', tool: 'grep', arguments: { pattern: 'install_server' },
+          effect: 'the restarted proxy answers in the same session',
+          verifyEffect: (evidence) => {
+            if (evidence.text.includes('docs/servers.md')) return Promise.resolve()
+            throw fail('not-effective', `grep does not find install_server in docs/servers.md; it says: ${evidence.text.slice(0, 300)}`)
           },
         },
       ],

@@ -24,11 +24,16 @@ export const remove = lane({
       calls: [
         {
           server: 'stack', tool: 'manage_stack', arguments: { operation: 'remove_server', params: { name: alias } },
-          effect: 'the answer says ok',
-          verifyEffect: (evidence) => {
+          effect: `the answer says ok, and the overlay on disk does not list ${alias}`,
+          verifyEffect: (evidence, { paths }) => {
             const answer = parseAnswer(evidence) as { status?: unknown; message?: unknown }
-            if (answer.status === 'ok') return Promise.resolve()
-            throw fail('tool-failed', `remove_server answered status ${JSON.stringify(answer.status)}: ${JSON.stringify(answer.message)}`)
+            if (answer.status !== 'ok') {
+              throw fail('tool-failed', `remove_server answered status ${JSON.stringify(answer.status)}: ${JSON.stringify(answer.message)}`)
+            }
+            if (readFileSync(overlayFile(paths), 'utf8').includes(alias)) {
+              throw fail('not-effective', `remove_server says ok, but ${overlayFile(paths)} still names ${alias}`)
+            }
+            return Promise.resolve()
           },
         },
         {

@@ -73,7 +73,7 @@ function upstreamOf(url, clientInfo, say) {
           const { client } = await current
           return await client.request(request, schema, { signal, timeout: 300_000 })
         } catch (error) {
-          if (!neverArrived(error) || performance.now() > deadline) throw error
+          if (!mayBeSentAgain(request, error) || performance.now() > deadline) throw error
           say(`${request.method}: ${reasonOf(error)}; connecting again`)
           if (session === current) session = undefined
           await close(current)
@@ -87,5 +87,7 @@ function upstreamOf(url, clientInfo, say) {
 
 const reasonOf = (error) => error.cause?.code ?? error.message
 
-const neverArrived = (error) =>
-  ['ECONNREFUSED', 'UND_ERR_SOCKET'].includes(error.cause?.code) || error.code === 404 || error.code === 503 || /Session not found|HTTP 50[23]|HTTP 404/.test(error.message)
+/** A call whose connection broke under way may have been carried out: only a list may be asked for twice. */
+const mayBeSentAgain = (request, error) =>
+  error.cause?.code === 'ECONNREFUSED' || error.code === 404 || error.code === 503 || /Session not found|HTTP 50[23]|HTTP 404/.test(error.message)
+  || (request.method === 'tools/list' && error.cause?.code === 'UND_ERR_SOCKET')

@@ -10,7 +10,7 @@ const initialize = JSON.stringify({
 export async function probeProxy(url, timeoutMs) {
   try {
     const response = await fetch(url, {
-      method: 'POST', body: initialize, signal: AbortSignal.timeout(Math.max(1, timeoutMs)),
+      method: 'POST', body: initialize, signal: AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs))),
       headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
     })
     const body = await response.text()
