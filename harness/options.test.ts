@@ -33,7 +33,12 @@ test.each([
   ['SMOKE_STAGE_TIMEOUT', 'soon', /a number of seconds/],
   ['SMOKE_BUDGET_SCALE', '1000', /between 0.1 and 100/],
   ['SMOKE_SUITE', '../etc', /the name of a folder in suites/],
-  ['SMOKE_SOURCE_STACK', '', /SMOKE_SOURCE_STACK is empty/],
+  ['SMOKE_SOURCE_STACK', '', /SMOKE_SOURCE_STACK="" is no source/],
+  ['SMOKE_SOURCE_STACK', '#main', /is no source/],
+  ['SMOKE_SOURCE_STACK', '--upload-pack=touch x', /is no source/],
+  ['SMOKE_SOURCE_STACK', '/repo#--help', /is no source/],
+  ['SMOKE_STAGE_TIMEOUT', '99999999', /at most a day/],
+  ['SMOKE_SUITE', '..', /the name of a folder in suites/],
 ])('%s=%s is refused with what to type', (name, value, message) => {
   const resolve = (): unknown => resolveOptions({ [name]: value }, 'reference')
   expect(resolve).toThrow(UsageError)

@@ -10,13 +10,13 @@ interface OptionDefinition {
 }
 
 const seconds = z.string().regex(/^\d+(\.\d+)?$/, 'a number of seconds, e.g. 60').transform(Number)
-  .refine((value) => value > 0, 'more than 0')
+  .refine((value) => value > 0, 'more than 0').refine((value) => value <= 86_400, 'at most a day, 86400')
 const path = z.string().min(1, 'a path')
 
 export const optionDefinitions = {
   suite: {
     variable: 'SMOKE_SUITE', fallback: '', help: 'suite to run: a folder in `suites/` (default: what vitest.config.ts says)',
-    schema: z.string().regex(/^[\w.-]+$/, 'the name of a folder in suites/').optional(),
+    schema: z.string().regex(/^\w[\w.-]*$/, 'the name of a folder in suites/').optional(),
   },
   workspace: {
     variable: 'SMOKE_WORKSPACE', fallback: '', help: 'directory of the sandbox; must be empty or not exist (default: a new one in the temp dir)',
@@ -75,7 +75,9 @@ export function resolveOptions(env: NodeJS.ProcessEnv, defaultSuite: string): Op
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith('SMOKE_') || known.includes(name) || internalVariables.has(name) || value === undefined) continue
     if (!name.startsWith(sourceVariablePrefix)) throw unknownVariable(name, known)
-    if (value === '') throw new UsageError(`${name} is empty`, `${name}=/path/or/url#ref, or unset it`)
+    if (!/^[^#-][^#]*(#[^-].*)?$/.test(value)) {
+      throw new UsageError(`${name}=${JSON.stringify(value)} is no source`, `${name}=/path/or/url, or ${name}=/path/or/url#ref with a branch, a tag or a commit`)
+    }
     sources[name.slice(sourceVariablePrefix.length).toLowerCase().replaceAll('_', '-')] = value
   }
   const values = Object.fromEntries(

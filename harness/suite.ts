@@ -179,8 +179,10 @@ export interface Suite<S extends States<S>> {
   readonly sources: Readonly<Record<string, Source>>
   /** Names of the ports to reserve. */
   readonly ports: readonly string[]
-  /** Variables of the suite's processes, on top of the sandbox's own. */
-  readonly environment: (paths: WorkspacePaths, ports: Readonly<Record<string, number>>) => Readonly<Record<string, string>>
+  /** Variables of the suite's processes, on top of the sandbox's own; `host` is what the user has, for what must be let in. */
+  readonly environment: (
+    paths: WorkspacePaths, ports: Readonly<Record<string, number>>, host: NodeJS.ProcessEnv,
+  ) => Readonly<Record<string, string>>
   /** How the agent is wired in each state that has something to talk to. */
   readonly agent: { readonly [Name in keyof S]?: (facts: S[Name], context: StepContext) => AgentWiring }
   /** In the order they run. */

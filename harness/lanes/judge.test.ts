@@ -23,10 +23,12 @@ type Row = readonly [title: string, expected: Expectation[], evidence: StageEvid
 const rows: Row[] = [
   ['all is well', [grep], evidence([seen(grep)], [logged(grep)]), undefined, ['yes yes yes']],
   ['two calls in order', [read, grep], evidence([seen(read), seen(grep)], [logged(read), logged(grep)]), undefined, ['yes yes yes', 'yes yes yes']],
-  ['two calls in the wrong order', [read, grep], evidence([seen(grep), seen(read)], [logged(grep), logged(read)]), 'not-attempted', ['yes yes yes', 'no unknown unknown'], /did not call grep/],
+  ['two calls in the wrong order', [read, grep], evidence([seen(grep), seen(read)], [logged(grep), logged(read)]), 'not-attempted', ['yes yes yes', 'no unknown unknown'], /did not call grep .* in its turn; it called grep .*, read/],
   ['the same call expected twice, made once', [grep, grep], evidence([seen(grep)], [logged(grep)]), 'not-attempted', ['yes yes yes', 'no unknown unknown']],
   ['other arguments', [grep], evidence([seen(grep, { arguments: { pattern: 'y' } })], []), 'not-attempted', ['no unknown unknown'], /it called grep \{"pattern":"y"\}/],
   ['a tool that was not offered', [grep], evidence([], [], { offered: ['s/read'] }), 'tool-missing', ['no unknown unknown'], /grep of server s was not offered to the agent; offered: s\/read/],
+  ['a call of that name to another server', [grep], evidence([seen(grep, { server: 'other' })], []), 'not-attempted', ['no unknown unknown']],
+  ['a tool that went away after it had been offered', [grep], evidence([], [], { missing: ['s/grep'] }), 'tool-missing', ['no unknown unknown']],
   ['the agent claims what the stack never saw', [grep], evidence([seen(grep)], []), 'evidence-conflict', ['yes no unknown'], /own log has no such call/],
   ['the stack saw what the agent hides', [grep], evidence([], [logged(grep)]), 'evidence-conflict', ['no yes unknown'], /transcript does not show it/],
   ['the agent is refused', [grep], evidence([seen(grep, { status: 'failed', result: undefined, error: 'requires approval' })], []), 'tool-failed', ['yes no unknown'], /requires approval/],

@@ -10,6 +10,8 @@ export interface StageEvidence {
   /** Tools the model was offered, as `server/tool`. */
   readonly offered: readonly string[]
   /** Deviations from the script that the model saw. */
+  /** Tools that were not there when the agent was asked to call them, as `server/tool`. */
+  readonly missing?: readonly string[]
   readonly modelProblems: readonly string[]
   /** Said when the agent asked the model less often than the script has answers. */
   readonly shortfall?: string | undefined
@@ -56,17 +58,18 @@ export async function judgeStage(expectations: readonly Expectation[], evidence:
   const calls: CallRecord[] = []
   for (const expectation of expectations) {
     const title = describeCall(expectation)
-    const seen = takeInOrder(observed, (call) => call.tool === expectation.tool && includes(call.arguments, expectation.arguments))
-    const logged = takeInOrder(received, (call) => call.tool === expectation.tool && includes(call.arguments, expectation.arguments))
+    const seen = takeInOrder(observed, (call) => call.server === expectation.server && matches(call, expectation))
+    const logged = takeInOrder(received, (call) => matches(call, expectation))
     const record = { tool: expectation.tool, arguments: expectation.arguments }
     if (!seen) {
-      const missing = !evidence.offered.includes(`${expectation.server}/${expectation.tool}`)
+      const name = `${expectation.server}/${expectation.tool}`
+      const missing = !evidence.offered.includes(name) || evidence.missing?.includes(name) === true
       if (logged) {
         blame('evidence-conflict', `the server received ${title}, but the agent's transcript does not show it`)
       } else if (missing && outcome.problem === undefined) {
         blame('tool-missing', `tool ${expectation.tool} of server ${expectation.server} was not offered to the agent; offered: ${list(evidence.offered)}`)
       } else {
-        blame('not-attempted', `the agent did not call ${title}; it called ${list(outcome.calls.map(describeCall))}`)
+        blame('not-attempted', `the agent did not call ${title}${outcome.calls.some((call) => matches(call, expectation)) ? ' in its turn' : ''}; it called ${list(outcome.calls.map(describeCall))}`)
       }
       calls.push({
         ...record,
@@ -121,6 +124,9 @@ function judgeExecution(
   }
   return yes(`in the stack's log, from client ${logged.client}`)
 }
+
+const matches = (call: { tool: string; arguments: unknown }, { tool, arguments: expected }: Expectation): boolean =>
+  call.tool === tool && includes(call.arguments, expected)
 
 /** Takes the first match and drops everything before it: calls must come in the order asked for. */
 function takeInOrder<T>(queue: T[], matches: (item: T) => boolean): T | undefined {

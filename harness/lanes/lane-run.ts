@@ -37,6 +37,8 @@ export interface LaneSurroundings {
   ) => Promise<void>
 }
 
+const overBudget = 'the budget is used up'
+
 /** A step that was told to stop may take this long to let go before it is left behind. Milliseconds. */
 const letGoMs = 10_000
 
@@ -153,8 +155,9 @@ export class LaneRun {
     const startedAt = performance.now()
     const logs = new Set<string>()
     const over = new AbortController()
-    const timer = setTimeout(() => { over.abort('budget') }, boundMs)
-    const context = this.#context(name, definition, AbortSignal.any([over.signal, stopped]), () => boundMs - (performance.now() - startedAt), logs)
+    const timer = setTimeout(() => { over.abort(overBudget) }, boundMs)
+    const failed = new AbortController()
+    const { context, settled } = this.#context(name, definition, AbortSignal.any([over.signal, failed.signal, stopped]), () => boundMs - (performance.now() - startedAt), logs)
     recorder.add({ type: 'step-started', lane: this.lane.name, step: name, kind: definition.kind, budgetMs })
     const finish = (result: StepResult): void => {
       const stage = stageRecord()
@@ -175,6 +178,9 @@ export class LaneRun {
       finish({ status: 'passed' })
       return value
     } catch (error) {
+      // One of several commands failed: the others must not go on behind the back of what follows.
+      failed.abort('another command of the step failed')
+      await settled()
       const verdict = this.#explain(error, name, definition, { boundMs, over: over.signal.aborted, logs })
       finish({ status: 'failed', verdict })
       throw error
@@ -192,14 +198,14 @@ export class LaneRun {
     }
     const own = verdictOf(error, definition.kind === 'step' ? definition.failsAs : 'harness-bug')
     if (!facts.over) return own
-    const last = own.class === 'budget' ? '' : `; it was at: ${own.diagnosis}`
+    const last = own.class === 'budget' || error === overBudget ? '' : `; it was at: ${own.diagnosis}`
     return fail('budget', `step "${name}" took longer than its budget of ${facts.boundMs / 1000} s${last}`, {
       evidence: [...own.evidence, ...facts.logs].filter((path, index, all) => all.indexOf(path) === index),
       remedy: 'find out what it waits for; SMOKE_BUDGET_SCALE=2 only helps where the machine is slow',
     }).verdict
   }
 
-  #context(step: string, definition: StepDefinition | StageDefinition<never>, signal: AbortSignal, leftMs: () => number, logs: Set<string>): StepContext {
+  #context(step: string, definition: StepDefinition | StageDefinition<never>, signal: AbortSignal, leftMs: () => number, logs: Set<string>): ReturnType<typeof createStepContext> {
     const { base, host, clone } = this.#around
     return createStepContext({
       base, host, clone, signal, leftMs, lane: this.lane.name, step,

@@ -1,9 +1,10 @@
 import { relative } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Agent } from '../agents/agent.ts'
 import { startScriptedModel } from '../models/scripted.ts'
 import type { ProcessHost } from '../processes/process.ts'
 import type { StageRecord } from '../record.ts'
-import type { AgentWiring, StageDefinition, StepContext } from '../suite.ts'
+import type { AgentWiring, ReceivedCall, StageDefinition, StepContext } from '../suite.ts'
 import { VerdictError } from '../verdict.ts'
 import { judgeStage } from './judge.ts'
 
@@ -19,6 +20,19 @@ export interface StageRun {
   /** Path of the transcript, `<stage>.jsonl`; the other files of the stage stand beside it. */
   readonly transcript: string
   readonly record: (stage: StageRecord) => void
+}
+
+/** How long a stack may take to write down what it received. Milliseconds. */
+const settleMs = 2000
+
+/** The calls logged since the stage began; a stack that buffers its log gets a moment for as many as the agent completed. */
+async function receivedSince(before: number, completed: number, wiring: AgentWiring): Promise<readonly ReceivedCall[]> {
+  const deadline = performance.now() + settleMs
+  for (;;) {
+    const received = (await wiring.receivedCalls()).slice(before)
+    if (received.length >= completed || performance.now() > deadline) return received
+    await delay(50)
+  }
 }
 
 /** Lets the agent play a stage against the stack and judges what came of it. @throws VerdictError with the first cause */
@@ -44,13 +58,13 @@ export async function runStage(run: StageRun): Promise<void> {
   } finally {
     seen = await model.finish()
   }
-  const received = (await wiring.receivedCalls()).slice(before)
+  const received = await receivedSince(before, outcome.calls.filter(({ status }) => status === 'completed').length, wiring)
   const shown = (path: string): string => relative(context.paths.root, path)
   const { calls, verdict } = await judgeStage(
     definition.calls.map((call) => ({
       ...call, verifyEffect: (evidence) => call.verifyEffect(evidence, { ...context, facts }),
     })),
-    { outcome, offered: seen.offeredTools, modelProblems: seen.problems, shortfall: seen.shortfall, received, files: [shown(transcript), shown(stderr), shown(modelLog)] },
+    { outcome, offered: seen.offeredTools, missing: seen.missing.map(({ server, tool }) => `${server}/${tool}`), modelProblems: seen.problems, shortfall: seen.shortfall, received, files: [shown(transcript), shown(stderr), shown(modelLog)] },
   )
   run.record({
     agent: { name: agent.name, version: agent.version, file: agent.file }, model: model.endpoint.name, prompt,

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Agent } from '../agents/agent.ts'
 import { createProcessHost } from '../processes/host.ts'
@@ -23,6 +23,9 @@ interface SandboxState {
   readonly name: string
   readonly facts: object
 }
+
+/** How often the worker looks whether it is to stop: a signal may reach the main process alone. Milliseconds. */
+const stopPollMs = 100
 
 /** How long a suite's own way to stop its stack may take. Milliseconds. */
 const stopTimeoutMs = 10_000
@@ -57,17 +60,23 @@ export class LaneRunner {
     this.#recorder = new Recorder(this.#paths.progress)
     this.#env = {
       ...sandboxEnvironment(this.#paths, info.sandboxId, process.env),
-      ...suite.environment(this.#paths, info.ports),
+      ...suite.environment(this.#paths, info.ports, process.env),
     }
+    this.#watchForStop()
   }
 
   get paths(): WorkspacePaths {
     return this.#paths
   }
 
-  /** Ends what is running now; everything after is refused. */
-  stop(reason: string): void {
-    this.#stop.abort(reason)
+  /** Ends what is running now, and refuses everything after, once the main process asks for it. */
+  #watchForStop(): void {
+    const timer = setInterval(() => {
+      if (!existsSync(this.#paths.stop)) return
+      clearInterval(timer)
+      this.#stop.abort(readFileSync(this.#paths.stop, 'utf8').trim())
+    }, stopPollMs)
+    timer.unref()
   }
 
   /**
@@ -120,7 +129,7 @@ export class LaneRunner {
     return createStepContext({
       base: this.#base(), host: this.#host, clone: this.#clone, lane, step: check, failsAs: 'check-failed',
       signal: AbortSignal.any([signal, this.#stop.signal]), leftMs: () => Infinity, onLog: () => undefined,
-    })
+    }).context
   }
 
   #startedAt(name: string): number {

@@ -21,8 +21,11 @@ export interface ContextParts {
   readonly onLog: (log: string) => void
 }
 
-/** What a step, or a check of the author's own, can do in the sandbox. */
-export function createStepContext(parts: ContextParts): StepContext {
+/**
+ * What a step, or a check of the author's own, can do in the sandbox. `settled` resolves when no command that was run
+ * through it is under way any more.
+ */
+export function createStepContext(parts: ContextParts): { readonly context: StepContext; readonly settled: () => Promise<unknown> } {
   const { base, host, lane, step, failsAs, signal, leftMs, onLog } = parts
   const command = (request: StartRequest): Omit<Command, 'deadlineMs'> & { readonly shownLog: string } => {
     const name = request.name ?? step
@@ -35,7 +38,15 @@ export function createStepContext(parts: ContextParts): StepContext {
     }
   }
 
-  const run = async (request: RunRequest): Promise<string> => {
+  const underWay = new Set<Promise<unknown>>()
+  const run = (request: RunRequest): Promise<string> => {
+    const work = runToEnd(request)
+    underWay.add(work)
+    work.catch(() => undefined).finally(() => underWay.delete(work))
+    return work
+  }
+  const runToEnd = async (request: RunRequest): Promise<string> => {
+    signal.throwIfAborted()
     const { shownLog, ...rest } = command(request)
     const stdout: string[] = []
     const deadlineMs = Math.max(1, Math.min(leftMs(), request.deadlineMs ?? Infinity))
@@ -47,6 +58,7 @@ export function createStepContext(parts: ContextParts): StepContext {
       },
     })
     const end = await child.ended
+    if (end.lineError !== undefined) throw end.lineError
     if (end.cause === 'exit' && end.exitCode === 0) return stdout.join('\n')
     const shown = `\`${[request.file.split('/').at(-1), ...request.args].join(' ')}\``
     const lines = `last lines:\n${end.lastLines.slice(-12).join('\n') || '(no output)'}`
@@ -57,7 +69,7 @@ export function createStepContext(parts: ContextParts): StepContext {
     throw fail(failsAs, `${shown} ${how}; ${lines}`, { evidence })
   }
 
-  return {
+  const context: StepContext = {
     ...base,
     signal,
     run,
@@ -67,4 +79,5 @@ export function createStepContext(parts: ContextParts): StepContext {
     },
     clone: (name) => parts.clone(name, run),
   }
+  return { context, settled: () => Promise.allSettled(underWay) }
 }

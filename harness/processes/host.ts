@@ -10,7 +10,7 @@ import { identify, isAlive, readProcesses, type ProcessIdentity, type ProcessInf
 import type { Command, ProcessEnd, ProcessHost, RunningProcess } from './process.ts'
 
 /** How long a process may take to obey SIGINT, then SIGTERM, before SIGKILL. Milliseconds. */
-const bounds = { interrupt: 1500, terminate: 1500, drain: 500, strays: 300 }
+const bounds = { interrupt: 1500, terminate: 1500, drain: 500, drainMost: 5000, strays: 300 }
 
 /** A host whose processes are written to `ledgerFile`, so that another process can end them when this one cannot. */
 export function createProcessHost(ledgerFile: string): ProcessHost {
@@ -19,6 +19,21 @@ export function createProcessHost(ledgerFile: string): ProcessHost {
 
 async function start(command: Command, ledgerFile: string): Promise<RunningProcess> {
   const startedAt = performance.now()
+  const lastLines: string[] = []
+  let lastOutput = performance.now()
+  let lineError: Error | undefined
+  // Before the start: a process whose output has nowhere to go must not run.
+  const output = openOutput(command, (line, stream) => {
+    lastOutput = performance.now()
+    lastLines.push(line.slice(0, 2000))
+    if (lastLines.length > 40) lastLines.shift()
+    try {
+      command.onLine?.(line, stream)
+    } catch (error) {
+      lineError ??= error instanceof Error ? error : new Error(String(error))
+      end('aborted')
+    }
+  })
   const child = execa(command.file, [...command.args], {
     cwd: command.cwd, env: { ...command.env }, extendEnv: false,
     stdin: 'ignore', buffer: false, reject: false, cleanup: false,
@@ -27,21 +42,15 @@ async function start(command: Command, ledgerFile: string): Promise<RunningProce
   })
   const { pid } = child
   if (pid === undefined) {
+    output.close()
     const { shortMessage } = await child
     throw new Error(shortMessage)
   }
   const leader = identify(pid)
   if (leader) appendToLedger(ledgerFile, { kind: 'session', name: command.name, leader })
 
-  const lastLines: string[] = []
-  let lastOutput = performance.now()
-  const output = openOutput(command, (line, stream) => {
-    lastOutput = performance.now()
-    lastLines.push(line.slice(0, 2000))
-    if (lastLines.length > 40) lastLines.shift()
-    command.onLine?.(line, stream)
-  })
-  const drained = Promise.all([output.read(child.stdout, 'stdout'), output.read(child.stderr, 'stderr')])
+  let allRead = false
+  const drained = Promise.all([output.read(child.stdout, 'stdout'), output.read(child.stderr, 'stderr')]).then(() => { allRead = true })
 
   let cause: ProcessEnd['cause'] = 'exit'
   let ending: Promise<unknown> | undefined
@@ -81,10 +90,14 @@ async function start(command: Command, ledgerFile: string): Promise<RunningProce
     await ending
     // A stray that holds the pipe must not hold us: its session is ended, then the pipe is given a moment.
     if (leader) await endStrays(leader)
-    await Promise.race([drained, delay(bounds.drain, undefined, { ref: false })])
+    await Promise.race([drained, quiet(() => lastOutput, () => allRead)])
     output.close()
-    if (leader) appendToLedger(ledgerFile, { kind: 'session-ended', leader })
-    return { ...exit, durationMs: performance.now() - startedAt, cause, lastLines }
+    try {
+      if (leader) appendToLedger(ledgerFile, { kind: 'session-ended', leader })
+    } catch {
+      // The workspace is gone or its disk is full: the session then counts as open, which harms nobody.
+    }
+    return { ...exit, durationMs: performance.now() - startedAt, cause, lastLines, ...(lineError !== undefined && { lineError }) }
   })()
   return {
     pid,
@@ -94,6 +107,12 @@ async function start(command: Command, ledgerFile: string): Promise<RunningProce
       return ended
     },
   }
+}
+
+/** Resolves when nothing came for a while: somebody outside the session may hold the pipe open for ever. */
+async function quiet(lastOutput: () => number, allRead: () => boolean): Promise<void> {
+  const began = performance.now()
+  while (!allRead() && performance.now() - Math.max(began, lastOutput()) < bounds.drain && performance.now() - began < bounds.drainMost) await delay(20)
 }
 
 function sessionMembers(leader: ProcessIdentity): ProcessInfo[] {
@@ -116,6 +135,9 @@ async function endStrays(leader: ProcessIdentity): Promise<void> {
   while (performance.now() < deadline && sessionMembers(leader).length > 0) await delay(15)
   await endProcesses(() => sessionMembers(leader), bounds.terminate)
 }
+
+/** A line longer than this is cut into pieces of about this size, so that one cannot fill the memory. Characters. */
+const longestLine = 1024 * 1024
 
 interface Output {
   read(stream: Readable, name: 'stdout' | 'stderr'): Promise<void>
@@ -144,10 +166,13 @@ function openOutput(command: Command, onLine: (line: string, stream: 'stdout' | 
       let rest = ''
       try {
         for await (const chunk of readable) {
-          rest += decoder.write(chunk as Buffer)
-          const lines = rest.split('\n')
+          const lines = decoder.write(chunk as Buffer).split('\n')
+          lines[0] = rest + (lines[0] ?? '')
           rest = lines.pop() ?? ''
           for (const line of lines) take(line, name)
+          if (rest.length < longestLine) continue
+          take(rest, name)
+          rest = ''
         }
       } catch {
         // The pipe broke because the process was ended; what came until then is kept.

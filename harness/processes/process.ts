@@ -27,6 +27,8 @@ export interface ProcessEnd {
   readonly cause: 'exit' | 'deadline' | 'silence' | 'aborted' | 'stopped'
   /** The last lines of both streams, at most 40, for messages. */
   readonly lastLines: readonly string[]
+  /** What `onLine` threw; it ended the process. */
+  readonly lineError?: Error
 }
 
 export interface RunningProcess {

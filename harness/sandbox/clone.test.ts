@@ -24,7 +24,6 @@ test.each([
   ['/some/path', { kind: 'git', url: '/some/path' }],
   ['/some/path#main', { kind: 'git', url: '/some/path', ref: 'main' }],
   ['https://example.org/a.git#v1', { kind: 'git', url: 'https://example.org/a.git', ref: 'v1' }],
-  ['/some/path#', { kind: 'git', url: '/some/path' }],
 ])('%s', (text, source) => {
   expect(parseSource(text)).toEqual(source)
 })

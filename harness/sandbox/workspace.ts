@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
@@ -24,6 +24,8 @@ export interface WorkspacePaths {
   readonly ledger: string
   readonly progress: string
   readonly state: string
+  /** Appears when the run is to stop; its text says why. */
+  readonly stop: string
   readonly transcripts: string
   readonly logs: string
   /** HOME of every child. */
@@ -38,6 +40,7 @@ export function workspacePaths(root: string): WorkspacePaths {
     ledger: join(root, 'ledger.ndjson'),
     progress: join(root, 'progress.ndjson'),
     state: join(root, 'state.json'),
+    stop: join(root, 'stop'),
     transcripts: join(root, 'transcripts'),
     logs: join(root, 'logs'),
     home: join(root, 'home'),
@@ -87,6 +90,22 @@ export function checkWorkspacePath(path: string): void {
     : new UsageError(`SMOKE_WORKSPACE holds an earlier run (${marker.id}): ${path}`, `look at it, then remove it: rm -r '${path}'`)
 }
 
+/**
+ * Proves by a probe that directories can be made at a path, or in the nearest directory above it that exists. Asking
+ * for a whole path at once would spin for ever in /proc (nodejs mkdir, recursive).
+ * @throws UsageError naming the directory and the reason
+ */
+export function checkCanHold(variable: string, path: string): void {
+  let nearest = path
+  while (!existsSync(nearest)) nearest = dirname(nearest)
+  try {
+    rmdirSync(mkdtempSync(join(nearest, '.clone-smoke-probe-')))
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new UsageError(`nothing can be written to ${nearest}, where ${path} should be: ${reason}`, `set ${variable} to a directory that can be written to, or free some space`)
+  }
+}
+
 export function isOwned(marker: Marker): boolean {
   return marker.owner.boot === bootId() && isAlive(marker.owner)
 }
@@ -102,7 +121,7 @@ export function readMarker(path: string): Marker | undefined {
 
 /** Where the workspace of a run will be: the path asked for, or a new one in the temporary directory. */
 export function chooseWorkspacePath(asked: string | undefined, run: string): string {
-  return asked === undefined ? join(realpathSync(tmpdir()), `clone-smoke-${run}`) : withoutLinks(resolve(asked))
+  return asked === undefined ? join(withoutLinks(tmpdir()), `clone-smoke-${run}`) : withoutLinks(resolve(asked))
 }
 
 /** The real path of what may not exist yet: a process tells its working directory without links. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import getPort from 'get-port'
 import type { TestProject } from 'vitest/node'
@@ -12,7 +12,7 @@ import { endProcesses, ownedProcesses, removePath } from '../sandbox/finish.ts'
 import { appendToLedger, readLedger } from '../sandbox/ledger.ts'
 import { startJanitor } from '../sandbox/start-janitor.ts'
 import { tearDown } from '../sandbox/teardown.ts'
-import { checkWorkspacePath, chooseWorkspacePath, createWorkspace, newRunId } from '../sandbox/workspace.ts'
+import { checkCanHold, checkWorkspacePath, chooseWorkspacePath, createWorkspace, newRunId } from '../sandbox/workspace.ts'
 import type { AnySuite } from '../suite.ts'
 import { loadSuite } from './find-suite.ts'
 import { laneOfFile } from './lane-file.ts'
@@ -21,12 +21,14 @@ import { takeSignals } from './signals.ts'
 /** Owns the sandbox: makes it before the lanes run, and undoes it after. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const { vitest } = project
+  // A reader that goes away, as in `| head`, ends the output and not the run.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
   const plan = await orExit(() => preparePlan(project))
   const { options, suite, run, root, facts } = plan
 
+  const { paths, made } = createWorkspace(root, suite.name)
   const results = resolve(options.results, run)
   mkdirSync(results, { recursive: true })
-  const { paths, made } = createWorkspace(root, suite.name)
   const sandboxId = `${run}@${root}`
   appendToLedger(paths.ledger, {
     kind: 'sandbox', id: sandboxId, workspace: root, results, boot: bootId(), keep: options.keep !== 'never', made,
@@ -57,16 +59,20 @@ export default async function setup(project: TestProject): Promise<() => Promise
     lanes: suite.lanes.map(({ name }) => name), selected: plan.selected,
   }
   project.provide('smokeRun', info)
-  const signals = takeSignals(vitest, async () => {
+  let done: Promise<void> | undefined
+  const signals = takeSignals(vitest, async (signal) => {
+    // In the teardown everything is being ended already, and the ledger may be gone.
+    if (done) return
+    writeFileSync(paths.stop, `${signal} was received\n`)
     await endProcesses(() => ownedProcesses(readLedger(paths.ledger), { harness: false }))
   })
-  let done: Promise<void> | undefined
   return () => (done ??= end().finally(() => { signals.release() }))
 
   async function end(): Promise<void> {
     const failed = vitest.state.getCountOfFailedTests() > 0 || vitest.state.getUnhandledErrors().length > 0
     const keep = options.keep === 'always' || (options.keep === 'failed' && failed)
-    const anythingRan = vitest.state.getTestModules().some((module) => module.state() !== 'queued' && module.state() !== 'pending')
+    // Told by what was written, and not by vitest: a worker that was killed leaves its files as if never begun.
+    const anythingRan = failed || readFileSync(paths.progress, 'utf8').includes('"type":"lane-')
     const leftovers = await tearDown({ paths, made, results, ports, keep, anythingRan, janitor })
     if (!anythingRan) delete process.env.SMOKE_RUN_FILE
     if (leftovers.length === 0) return
@@ -91,15 +97,30 @@ async function preparePlan(project: TestProject): Promise<Plan> {
     throw new PrerequisiteError(`clone-smoke needs Linux with /proc; this is ${process.platform}`, 'run it in a Linux machine or container')
   }
   const options = absoluteSources(resolveOptions(process.env, project.getProvidedContext().smokeDefaultSuite))
+  if (project.vitest.config.watch) throw new UsageError('lanes cannot run in watch mode: each needs a new sandbox', 'npx vitest run smoke')
   const suite = await loadSuite(project.config.root, options.suite)
   checkSourceNames(options, Object.keys(suite.sources))
   const run = newRunId(new Date())
   const root = chooseWorkspacePath(options.workspace, run)
   checkWorkspacePath(root)
+  checkCanHold('SMOKE_WORKSPACE', root)
+  checkCanHold('SMOKE_RESULTS', resolve(options.results))
+  checkSpecs(join(project.config.root, 'suites', options.suite), suite)
   const facts: Record<string, string> = { 'version.node': process.version, 'version.vitest': project.vitest.version }
   for (const prerequisite of suite.prerequisites) facts[`version.${prerequisite.name}`] = await prerequisite.find(process.env)
-  const agentFile = findAgent(options.agentFile)
+  const needsAgent = suite.lanes.some(({ steps }) => Object.values(steps).some(({ kind }) => kind === 'stage'))
+  const agentFile = needsAgent || options.agentFile !== undefined ? findAgent(options.agentFile) : ''
   return { options, suite, run, root, agentFile, facts, selected: await selectedLanes(project) }
+}
+
+/** @throws UsageError when a lane has no spec, or a spec no lane: either would be left out without a word */
+function checkSpecs(folder: string, suite: AnySuite): void {
+  const specs = readdirSync(folder).map(laneOfFile).filter((lane) => lane !== undefined)
+  const lanes = suite.lanes.map(({ name }) => name)
+  const lacking = lanes.find((lane) => !specs.includes(lane))
+  if (lacking !== undefined) throw new UsageError(`lane ${lacking} of suite ${suite.name} has no spec in ${folder}`, `write ${lacking}.smoke.ts there`)
+  const unknown = specs.find((spec) => !lanes.includes(spec))
+  if (unknown !== undefined) throw new UsageError(`${join(folder, `${unknown}.smoke.ts`)} belongs to no lane; suite ${suite.name} has ${lanes.join(', ')}`, 'add the lane to `lanes` in suite.ts, or rename the file')
 }
 
 /** Bad input and missing prerequisites end the program here: a sentence and an exit code, no stack trace. */

@@ -4,7 +4,7 @@ import { LaneRun, type StepResult } from '../lanes/lane-run.ts'
 import { describeCall } from '../lanes/match.ts'
 import { LaneRunner } from '../lanes/runner.ts'
 import type { AnyLane, AnySuite, Lane, StageDefinition, StepContext, States, StepTable, Suite } from '../suite.ts'
-import { VerdictError } from '../verdict.ts'
+import { VerdictError, type VerdictClass } from '../verdict.ts'
 
 /** What the author's own checks of a lane can use. */
 export interface LaneFixtures<Facts> {
@@ -14,9 +14,8 @@ export interface LaneFixtures<Facts> {
   readonly sandbox: StepContext
 }
 
-/** More than any step's own bound, so that the step says what went wrong, and not vitest. Milliseconds. */
-const slackMs = 30_000
-const setUpMs = 600_000
+/** Every step and lane has a deadline of its own, which says what went wrong; vitest's would only say when. */
+const noTimeout = 0
 
 /** One runner for all lane files: they share one worker, and the sandbox's state with it. */
 const runners = new Map<string, LaneRunner>()
@@ -30,42 +29,31 @@ export function laneSpec<S extends States<S>, Needs extends keyof S & string, Le
   lane: Lane<S, Needs, Leaves, Steps>,
 ): TestAPI<LaneFixtures<S[Leaves]>> {
   const anyLane: AnyLane = lane
-  const info = inject('smokeRun')
   const runner = runnerFor(suite)
-  const scale = info.options.budgetScale
   let run: LaneRun | { readonly refused: string } = { refused: 'the lane did not start' }
   const failedChecks: string[] = []
 
   base.beforeAll(async () => {
     run = await runner.begin(lane.name)
-  }, setUpMs)
+  }, noTimeout)
   base.afterAll(async () => {
     await runner.conclude(lane.name, failedChecks)
     const outcome = run instanceof LaneRun ? await run.ended : undefined
     // No test of a step shows this failure; without this the file would be green.
     if (outcome?.verdict && outcome.insideStep !== true) throw new VerdictError(outcome.verdict)
-  }, setUpMs)
+  }, noTimeout)
 
-  const resultOf = async (name: string, signal: AbortSignal, skip: (reason: string) => never): Promise<StepResult> => {
+  const resultOf: ResultOf = async (name, skip) => {
     if (!(run instanceof LaneRun)) return skip(run.refused)
-    const onAbort = (): void => { runner.stop('the test was stopped from outside') }
-    signal.addEventListener('abort', onAbort, { once: true })
-    try {
-      const result = await run.step(name)
-      if (result.status === 'skipped') return skip(result.reason ?? 'passed over')
-      return result
-    } finally {
-      signal.removeEventListener('abort', onAbort)
-    }
+    const result = await run.step(name)
+    return result.status === 'skipped' ? skip(result.reason ?? 'passed over') : result
   }
 
   for (const [name, definition] of Object.entries(anyLane.steps)) {
-    const budgetMs = definition.kind === 'stage' ? info.options.stageSeconds * 1000 : definition.budgetMs * scale
-    base(name, { timeout: budgetMs + slackMs }, async ({ signal, skip }) => {
-      const result = await resultOf(name, signal, skip)
+    base(name, { timeout: noTimeout }, async ({ skip }) => {
+      const { verdict, stage } = await resultOf(name, skip)
       // A failed call has a test of its own, below; the stage's test is about the session as a whole.
-      const ownTest = result.stage?.calls.some(hasNo) === true
-      if (result.verdict && !ownTest) throw new VerdictError(result.verdict)
+      if (verdict && !(stage && aboutOneCall.has(verdict.class))) throw new VerdictError(verdict)
     })
     if (definition.kind === 'stage') registerCallTests(name, definition, resultOf)
   }
@@ -80,9 +68,11 @@ export function laneSpec<S extends States<S>, Needs extends keyof S & string, Le
       await use(runner.contextFor(lane.name, task.name, signal))
     },
   })
-  own.beforeEach(({ onTestFailed, task }) => {
+  own.beforeEach(async ({ onTestFailed, task }) => {
     onTestFailed(() => { failedChecks.push(task.name) })
-  })
+    // Waited for here, where it does not count against the check's own time-out.
+    if (run instanceof LaneRun) await run.ended
+  }, noTimeout)
   for (const invariant of suite.invariants) {
     own(invariant.name, async ({ facts, sandbox, expect }) => {
       expect(facts).toBeDefined()
@@ -92,15 +82,13 @@ export function laneSpec<S extends States<S>, Needs extends keyof S & string, Le
   return own
 }
 
-const hasNo = (call: { attempted: { answer: string }; executed: { answer: string }; effective: { answer: string } }): boolean =>
-  [call.attempted, call.executed, call.effective].some(({ answer }) => answer === 'no')
+type ResultOf = (step: string, skip: (reason: string) => never) => Promise<StepResult>
+
+/** Classes of a stage's failure that one of its calls shows. */
+const aboutOneCall: ReadonlySet<VerdictClass> = new Set(['tool-missing', 'tool-failed', 'not-attempted', 'not-effective', 'evidence-conflict'])
 
 /** Three questions, three tests: a reader sees at once which of them was answered with no. */
-function registerCallTests(
-  stage: string,
-  definition: StageDefinition<never>,
-  resultOf: (name: string, signal: AbortSignal, skip: (reason: string) => never) => Promise<StepResult>,
-): void {
+function registerCallTests(stage: string, definition: StageDefinition<never>, resultOf: ResultOf): void {
   definition.calls.forEach((call, index) => {
     const title = describeCall(call)
     const questions = [
@@ -109,12 +97,15 @@ function registerCallTests(
       ['effective', `${title}: ${call.effect}`],
     ] as const
     for (const [question, name] of questions) {
-      base(name, async ({ signal, skip }) => {
-        const result = await resultOf(stage, signal, skip)
-        const finding = result.stage?.calls[index]?.[question]
-        if (!finding) return skip(`stage "${stage}" ended before its calls were judged`)
+      base(name, { timeout: noTimeout }, async ({ skip }) => {
+        const { stage: record, verdict } = await resultOf(stage, skip)
+        const finding = record?.calls[index]?.[question]
+        if (!record || !finding) return skip(`stage "${stage}" ended before its calls were judged`)
         if (finding.answer === 'unknown') skip(finding.detail)
-        if (finding.answer === 'no') throw result.verdict ? new VerdictError(result.verdict) : new Error(finding.detail)
+        if (finding.answer === 'yes') return
+        const first = record.calls.flatMap((one) => [one.attempted, one.executed, one.effective]).find(({ answer }) => answer === 'no')
+        if (verdict && finding === first) throw new VerdictError(verdict)
+        throw new Error(`${finding.detail}${verdict ? `; first cause: ${verdict.class}: ${verdict.diagnosis}` : ''}`)
       })
     }
   })

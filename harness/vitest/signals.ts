@@ -15,10 +15,11 @@ const parentPollMs = 500
  * running lanes end, reports are written, teardown runs, exit code 128 + signal. A second one forces the exit; the
  * janitor then does the rest.
  */
-export function takeSignals(vitest: Vitest, stopRunning: () => Promise<void>): { release(): void } {
+export function takeSignals(vitest: Vitest, stopRunning: (signal: NodeJS.Signals) => Promise<void>): { release(): void } {
   let code = 0
   let firstAt = 0
   let deadline: NodeJS.Timeout | undefined
+  let released = false
   const onSignal = (signal: NodeJS.Signals): void => {
     if (code !== 0) {
       if (performance.now() - firstAt > repeatMs) process.exit(code)
@@ -28,9 +29,11 @@ export function takeSignals(vitest: Vitest, stopRunning: () => Promise<void>): {
     code = 128 + constants.signals[signal]
     process.exitCode = code
     process.stderr.write(`\n${signal}: stopping the run and cleaning up; once more to leave that to the janitor\n`)
-    deadline = setTimeout(() => process.exit(code), graceMs)
+    if (!released) deadline = setTimeout(() => process.exit(code), graceMs)
     void vitest.cancelCurrentRun('keyboard-input')
-    void stopRunning()
+    stopRunning(signal).catch((error: unknown) => {
+      process.stderr.write(`clone-smoke: ${String(error)}\n`)
+    })
   }
   const onExit = (): void => {
     if (code !== 0) process.exitCode = code
@@ -45,6 +48,7 @@ export function takeSignals(vitest: Vitest, stopRunning: () => Promise<void>): {
     release: () => {
       clearInterval(watch)
       clearTimeout(deadline)
+      released = true
     },
   }
 }

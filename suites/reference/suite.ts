@@ -16,6 +16,7 @@ export default suite({
   name: 'reference',
   prerequisites: [
     { name: 'git', find: findGit },
+    { name: 'npm', find: findNpm },
     { name: 'pm2', find: () => { pm2Program(); return Promise.resolve(versionOf('pm2')) } },
   ],
   sources: {
@@ -58,8 +59,18 @@ function wireAgent(facts: Up, { paths, env }: StepContext): AgentWiring {
   }
 }
 
-async function findGit(env: NodeJS.ProcessEnv): Promise<string> {
-  const { stdout, failed } = await execa('git', ['--version'], { reject: false, stdin: 'ignore', env: { PATH: env.PATH }, extendEnv: false, timeout: 10_000 })
-  if (failed) throw new PrerequisiteError('git is not on PATH', 'install git, e.g. apt-get install git')
-  return stdout.replace('git version ', '')
+/** Answers with what `<program> --version` says. @throws PrerequisiteError when it cannot be run */
+async function versionOnPath(program: string, remedy: string, env: NodeJS.ProcessEnv): Promise<string> {
+  const { stdout, failed } = await execa(program, ['--version'], { reject: false, stdin: 'ignore', env: { PATH: env.PATH }, extendEnv: false, timeout: 20_000 })
+  if (failed) throw new PrerequisiteError(`${program} is not on PATH`, remedy)
+  return stdout.replace('git version ', '').trim()
+}
+
+function findGit(env: NodeJS.ProcessEnv): Promise<string> {
+  return versionOnPath('git', 'install git, e.g. apt-get install git', env)
+}
+
+/** The clone's own tests are npm scripts. */
+function findNpm(env: NodeJS.ProcessEnv): Promise<string> {
+  return versionOnPath('npm', 'install npm; it comes with Node', env)
 }

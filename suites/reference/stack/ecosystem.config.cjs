@@ -7,7 +7,8 @@ module.exports = {
   apps: [
     {
       name: 'reference-proxy',
-      script: join(proxy, 'server.mjs'),
+      // Relative: pm2 takes a script with a space in its path for a shell command.
+      script: './server.mjs',
       cwd: proxy,
       interpreter: process.execPath,
       env: { PROXY_CONFIG: join(stateHome, 'proxy.json') },
