@@ -29,6 +29,8 @@ export interface LaneSurroundings {
   readonly recorder: Recorder
   /** Aborts when the run is stopped from outside. */
   readonly stopped: AbortSignal
+  /** Looks at once whether the run is to stop: what fails because of that must not be blamed on the stack. */
+  readonly noticeStop: () => void
   readonly budgetScale: number
   readonly stageMs: number
   readonly afterEachStep: (context: StepContext, step: string) => Promise<void>
@@ -193,6 +195,7 @@ export class LaneRun {
     error: unknown, name: string, definition: StepDefinition | StageDefinition<never>,
     facts: { boundMs: number; over: boolean; logs: ReadonlySet<string> },
   ): Verdict {
+    this.#around.noticeStop()
     if (this.#around.stopped.aborted) {
       return fail('interrupted', `step "${name}" was stopped: ${String(this.#around.stopped.reason)}`).verdict
     }

@@ -62,7 +62,7 @@ export class LaneRunner {
       ...sandboxEnvironment(this.#paths, info.sandboxId, process.env),
       ...suite.environment(this.#paths, info.ports, process.env),
     }
-    this.#watchForStop()
+    setInterval(this.#noticeStop, stopPollMs).unref()
   }
 
   get paths(): WorkspacePaths {
@@ -70,13 +70,9 @@ export class LaneRunner {
   }
 
   /** Ends what is running now, and refuses everything after, once the main process asks for it. */
-  #watchForStop(): void {
-    const timer = setInterval(() => {
-      if (!existsSync(this.#paths.stop)) return
-      clearInterval(timer)
-      this.#stop.abort(readFileSync(this.#paths.stop, 'utf8').trim())
-    }, stopPollMs)
-    timer.unref()
+  #noticeStop = (): void => {
+    if (this.#stop.signal.aborted || !existsSync(this.#paths.stop)) return
+    this.#stop.abort(readFileSync(this.#paths.stop, 'utf8').trim())
   }
 
   /**
@@ -190,7 +186,7 @@ export class LaneRunner {
     const { options } = this.#info
     const { facts } = this.#state
     return {
-      base: this.#base(), host: this.#host, recorder: this.#recorder, stopped: this.#stop.signal,
+      base: this.#base(), host: this.#host, recorder: this.#recorder, stopped: this.#stop.signal, noticeStop: this.#noticeStop,
       budgetScale: options.budgetScale, stageMs: options.stageSeconds * 1000,
       clone: this.#clone,
       afterEachStep: async (context, step) => {

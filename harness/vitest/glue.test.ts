@@ -1,9 +1,11 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
 import { waitFor } from '../../helpers/wait-for.ts'
 import type { ProgressEvent } from '../record.ts'
+import { readLedger } from '../sandbox/ledger.ts'
 import { startChildRun, type ChildRun } from '../testing/child-run.ts'
 
 const toy = fileURLToPath(new URL('../testing/toy', import.meta.url))
@@ -47,6 +49,8 @@ test.each([
   { fault: 'exit', step: 'greet', verdict: 'bootstrap-step', words: /exited with 4; last lines:\nbroken/, after: ['start failed', 'look skipped', 'grow skipped', 'shrink skipped'] },
   { fault: 'budget', step: 'greet', verdict: 'budget', words: /step "greet" took longer than its budget of 0.5 s.*waiting/s, after: ['start failed', 'look skipped', 'grow skipped', 'shrink skipped'] },
   { fault: 'invariant', step: 'prepare', verdict: 'dirty-repo', words: /after step "prepare" of lane start: there is dirt/, after: ['start failed', 'look skipped', 'grow skipped', 'shrink skipped'] },
+  { fault: 'late', step: 'look', verdict: 'budget', words: /took longer than its budget of 0.2 s$/, after: ['start passed', 'look failed', 'grow passed', 'shrink passed'] },
+  { fault: 'swallow', step: 'shrink', verdict: 'bootstrap-step', words: /it does not shrink/, after: ['start passed', 'look passed', 'grow passed', 'shrink failed'] },
   { fault: 'look', step: 'look', verdict: 'drift', words: /it looks odd/, after: ['start passed', 'look failed', 'grow passed', 'shrink passed'] },
 ])('fault $fault: step $step fails as $verdict, dependants skip', async ({ fault, step, verdict, words, after }) => {
   const child = start(['run', 'smoke'], { TOY_FAULT: fault })
@@ -98,14 +102,40 @@ test.each([
   expect(child.leftovers().filter((name) => name.startsWith('clone-smoke-'))).toHaveLength(kept ? 1 : 0)
 })
 
-test('an empty directory of the user may be the workspace', async () => {
-  const child = start(['run', 'start'], { SMOKE_KEEP: 'always', SMOKE_WORKSPACE: join(toy, '..', 'no-such', 'workspace') })
+test.each([
+  { what: 'an empty directory of the user stays, and stays empty', path: 'mine', make: true, keep: 'never', left: ['mine'] },
+  { what: 'directories made for the workspace go with it', path: 'not/yet/there', make: false, keep: 'never', left: [] },
+  { what: 'a kept workspace stays where it was asked to be', path: 'kept', make: false, keep: 'always', left: ['kept'] },
+])('$what', async ({ path, make, keep, left }) => {
+  const base = mkdtempSync(join(tmpdir(), 'asked-'))
   try {
+    if (make) mkdirSync(join(base, path))
+    const child = start(['run', 'start'], { SMOKE_KEEP: keep, SMOKE_WORKSPACE: join(base, path) })
     expect(await child.ended(), child.output()).toBe(0)
-    expect(existsSync(join(toy, '..', 'no-such', 'workspace', 'state.json'))).toBe(true)
+    expect(readdirSync(base)).toEqual(left)
+    if (left.length > 0) expect(readdirSync(join(base, path)).includes('state.json')).toBe(keep === 'always')
   } finally {
-    rmSync(join(toy, '..', 'no-such'), { recursive: true, force: true })
+    rmSync(base, { recursive: true, force: true })
   }
+})
+
+test('a test filter that leaves the steps out runs them all the same', async () => {
+  const child = start(['run', 'look.smoke', '-t', 'no dirt'])
+  expect(await child.ended(), child.output()).toBe(0)
+  expect(lanes(child.progress())).toEqual(['start passed', 'look passed'])
+})
+
+test('a worker that dies makes the run fail, and what it wrote is kept', async () => {
+  const child = start(['run', 'smoke'], { TOY_FAULT: 'wait' })
+  await untilWaiting(child)
+  const [workspace = ''] = readdirSync(child.temporary).filter((name) => name.startsWith('clone-smoke-'))
+  const worker = readLedger(join(child.temporary, workspace, 'ledger.ndjson')).find((entry) => entry.kind === 'harness')
+  if (!worker) throw new Error('no worker is in the ledger')
+  process.kill(worker.process.pid, 'SIGKILL')
+  expect(await child.ended(), child.output()).toBe(1)
+  expect(child.progress().at(-1)).toMatchObject({ type: 'teardown-ended', leftovers: [] })
+  expect(child.record().outcome).toBe('failed')
+  await untilNothingIsLeft(child)
 })
 
 test.each([
@@ -176,6 +206,18 @@ test.each([
   expect(await child.ended(), child.output()).toBe(code)
   expect(child.progress().at(-1)).toMatchObject({ type: 'teardown-ended', leftovers: [] })
   expect(lanes(child.progress())).toContain('start failed')
+  await untilNothingIsLeft(child)
+})
+
+test.each(['the group', 'the process'] as const)('SIGINT to %s while a lane runs as set-up is told as such', async (to) => {
+  const child = start(['run', 'look.smoke'], { TOY_FAULT: 'wait' })
+  await untilWaiting(child)
+  const { pid } = child.process
+  if (pid === undefined) throw new Error('no pid')
+  process.kill(to === 'the group' ? -pid : pid, 'SIGINT')
+  expect(await child.ended(), child.output()).toBe(130)
+  expect(child.progress().find((event) => event.type === 'lane-ended' && event.lane === 'start')).toMatchObject({ verdict: { class: 'interrupted' } })
+  expect(child.record().outcome).toBe('interrupted')
   await untilNothingIsLeft(child)
 })
 

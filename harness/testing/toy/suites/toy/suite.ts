@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { defineSuite, step, type Nothing } from '../../../../suite.ts'
 import { fail } from '../../../../verdict.ts'
 
@@ -33,9 +34,10 @@ export const start = lane({
 
 export const look = lane({
   name: 'look', proves: 'it can be looked at', needs: 'up', leaves: 'up',
-  steps: { look: step(5, 'check-failed') },
+  steps: { look: step(fault === 'late' ? 0.2 : 5, 'check-failed') },
   work: async ({ facts, step }) => {
-    await step('look', () => fault === 'look' ? Promise.reject(fail('drift', 'it looks odd')) : Promise.resolve())
+    if (fault === 'late') await step('look', () => delay(1500))
+    else await step('look', () => fault === 'look' ? Promise.reject(fail('drift', 'it looks odd')) : Promise.resolve())
     return facts
   },
 })
@@ -62,7 +64,8 @@ export const shrink = lane({
   name: 'shrink', proves: 'it shrinks', needs: 'more', leaves: 'up',
   steps: { shrink: step(5) },
   work: async ({ facts, step }) => {
-    await step('shrink', () => Promise.resolve())
+    const shrinking = step('shrink', () => fault === 'swallow' ? Promise.reject(new Error('it does not shrink')) : Promise.resolve())
+    await (fault === 'swallow' ? shrinking.catch(() => undefined) : shrinking)
     return { greeting: facts.greeting }
   },
 })
