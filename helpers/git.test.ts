@@ -18,10 +18,11 @@ afterEach(() => {
   rmSync(dir, { recursive: true, force: true })
 })
 
-test('a fresh commit and ignored files are clean', async () => {
-  writeFileSync(join(dir, 'ignored'), '')
+test('a fresh commit is clean, and one file more is not, though it is ignored', async () => {
   expect(await gitStatus(dir, env)).toEqual([])
   await expect(expectCleanRepository('app', dir, env)).resolves.toBeUndefined()
+  writeFileSync(join(dir, 'ignored'), '')
+  expect(await gitStatus(dir, env)).toEqual(['!! ignored'])
 })
 
 test('changed and untracked files are named, the first ten of them', async () => {

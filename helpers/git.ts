@@ -1,9 +1,9 @@
 import { execa } from 'execa'
 import { fail } from '../harness/verdict.ts'
 
-/** Changed and untracked files of a working tree, as `git status --porcelain` names them. Empty means clean. */
+/** Changed, untracked and ignored files of a working tree, as `git status --porcelain` names them. Empty means clean. */
 export async function gitStatus(directory: string, env: Readonly<Record<string, string>>): Promise<string[]> {
-  const { stdout } = await execa('git', ['-c', 'core.fsmonitor=false', 'status', '--porcelain', '--untracked-files=all'], {
+  const { stdout } = await execa('git', ['-c', 'core.fsmonitor=false', 'status', '--porcelain', '--untracked-files=all', '--ignored'], {
     cwd: directory, env: { ...env }, extendEnv: false, stdin: 'ignore', timeout: 20_000,
   })
   return stdout.split('\n').filter((line) => line !== '')

@@ -52,15 +52,25 @@ const wasRun = (vitest: Vitest, record: RunRecord): boolean =>
   || lanesOf(vitest).some(({ tests, errors }) => errors.length > 0 || tests.some(({ status }) => status !== 'not-run'))
 
 function recordOf(vitest: Vitest, runFile: RunFile, interrupted: boolean): RunRecord {
-  const suite = process.env.SMOKE_SUITE
   return runRecord.parse(buildRunRecord({
     identity: runFile,
     events: eventsOf(runFile),
     lanes: lanesOf(vitest),
     errors: vitest.state.getUnhandledErrors().map((error) => messageOf(error as SerializedError)),
     interrupted,
-    reproduce: (lane) => `${suite === undefined || suite === '' ? '' : `SMOKE_SUITE=${suite} `}SMOKE_KEEP=failed npx vitest run ${lane}.smoke`,
+    reproduce: (lane) => reproduceCommand(lane, process.env),
   }))
+}
+
+/** What clone-smoke sets itself, and what must not be the same the next time. */
+const notRepeated = new Set(['SMOKE_SANDBOX_ID', 'SMOKE_RUN_FILE', 'SMOKE_KEEP', 'SMOKE_WORKSPACE'])
+
+/** The command that runs a lane again as it was run, in a workspace that is kept if it fails again. */
+export function reproduceCommand(lane: string, env: NodeJS.ProcessEnv): string {
+  const options = Object.entries(env)
+    .filter(([name, value]) => name.startsWith('SMOKE_') && !notRepeated.has(name) && value !== undefined && value !== '')
+    .map(([name, value = '']) => `${name}=${/^[\w./:@#=+-]+$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`} `)
+  return `${options.join('')}SMOKE_KEEP=failed npx vitest run ${lane}.smoke`
 }
 
 /** From the results; where the copy failed and the workspace was kept, from there. */

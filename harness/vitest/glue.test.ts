@@ -47,7 +47,7 @@ test.each([
 
 test.each([
   { fault: 'exit', step: 'greet', verdict: 'bootstrap-step', words: /exited with 4; last lines:\nbroken/, after: ['start failed', 'look skipped', 'grow skipped', 'shrink skipped'] },
-  { fault: 'budget', step: 'greet', verdict: 'budget', words: /step "greet" took longer than its budget of 0.5 s.*waiting/s, after: ['start failed', 'look skipped', 'grow skipped', 'shrink skipped'] },
+  { fault: 'budget', step: 'greet', verdict: 'budget', words: /step "greet" took longer than its budget of 3 s.*waiting/s, after: ['start failed', 'look skipped', 'grow skipped', 'shrink skipped'] },
   { fault: 'invariant', step: 'prepare', verdict: 'dirty-repo', words: /after step "prepare" of lane start: there is dirt/, after: ['start failed', 'look skipped', 'grow skipped', 'shrink skipped'] },
   { fault: 'late', step: 'look', verdict: 'budget', words: /took longer than its budget of 0.2 s$/, after: ['start passed', 'look failed', 'grow passed', 'shrink passed'] },
   { fault: 'swallow', step: 'shrink', verdict: 'bootstrap-step', words: /it does not shrink/, after: ['start passed', 'look passed', 'grow passed', 'shrink failed'] },

@@ -8,7 +8,7 @@ import { bundleTools } from './lanes/bundle-tools.ts'
 import { install } from './lanes/install.ts'
 import { remove } from './lanes/remove.ts'
 import { verifyClean } from './lanes/verify-clean.ts'
-import { configHome, pm2Home, pm2Program, receivedCalls, sourceFolder, stateHome, versionOf } from './places.ts'
+import { configHome, pm2Program, receivedCalls, sourceFolder, versionOf } from './places.ts'
 import { suite, type Up } from './states.ts'
 import type { AgentWiring, StepContext } from '../../harness/suite.ts'
 
@@ -24,15 +24,8 @@ export default suite({
     proxy: { kind: 'folder', folder: sourceFolder('proxy') },
   },
   ports: ['proxy'],
-  environment: (paths, ports) => ({
-    STACK_CONFIG_HOME: configHome(paths),
-    STACK_STATE_HOME: stateHome(paths),
-    PROXY_DIR: join(paths.root, 'proxy'),
-    PROXY_PORT: String(ports.proxy),
-    PUBLIC_PORT: String(ports.proxy),
-    PM2_HOME: pm2Home(paths),
-    PM2_BIN: pm2Program(),
-  }),
+  // The rest is in the environment file, and only there: a stack that does not read it must not work by accident.
+  environment: (paths) => ({ STACK_CONFIG_HOME: configHome(paths) }),
   agent: { up: wireAgent, installed: wireAgent },
   lanes: [bootstrap, bundleTools, install, remove, verifyClean],
   invariants: [

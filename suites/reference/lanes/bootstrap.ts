@@ -35,10 +35,13 @@ export const bootstrap = lane({
       return { stack: stack.path, proxy: proxy.path, client }
     })
 
-    await step('environment file', ({ paths, env }) => {
+    await step('environment file', ({ paths, ports }) => {
+      const values = {
+        STACK_STATE_HOME: stateHome(paths), PROXY_DIR: proxy, PROXY_PORT: ports.proxy, PUBLIC_PORT: ports.proxy,
+        PM2_HOME: pm2Home(paths), PM2_BIN: pm2Program(),
+      }
       mkdirSync(configHome(paths), { recursive: true })
-      const keys = Object.keys(env).filter((key) => /^(STACK_|PROXY_|PUBLIC_|PM2_)/.test(key))
-      writeFileSync(join(configHome(paths), '.env'), keys.map((key) => `${key}=${env[key] ?? ''}\n`).join(''), { mode: 0o600 })
+      writeFileSync(join(configHome(paths), '.env'), Object.entries(values).map(([key, value]) => `${key}="${String(value)}"\n`).join(''), { mode: 0o600 })
       return Promise.resolve()
     })
 
@@ -61,7 +64,7 @@ export const bootstrap = lane({
     })
 
     await step('restart', async ({ paths, env, ports, restartSeconds, run, undo }) => {
-      undo({ name: 'pm2 kill', file: process.execPath, args: [pm2Program(), 'kill'], cwd: paths.root, whilePidFile: join(pm2Home(paths), 'pm2.pid') })
+      undo({ name: 'stop the stack', file: process.execPath, args: ['scripts/stop-stack.mjs'], cwd: stack, whilePidFile: join(pm2Home(paths), 'pm2.pid') })
       try {
         await run({
           file: process.execPath, args: ['scripts/restart-stack.mjs', '--timeout', String(restartSeconds)], cwd: stack,

@@ -37,7 +37,7 @@ export function loadEnvironment(env = process.env) {
     intendedCatalog: join(stateHome, 'intended_catalog.json'),
     callLog: join(stateHome, 'mcp-calls.ndjson'),
     toolCache: join(stateHome, 'tools'),
-    url: `http://127.0.0.1:${env.PROXY_PORT}/mcp`,
+    url: `http://127.0.0.1:${env.PUBLIC_PORT}/mcp`,
   }
 }
 

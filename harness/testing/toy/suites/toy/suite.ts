@@ -17,7 +17,7 @@ const fault = process.env.TOY_FAULT
 
 export const start = lane({
   name: 'start', proves: 'it starts', needs: 'nothing', leaves: 'up',
-  steps: { prepare: step(5), greet: step(fault === 'budget' || fault === 'wait' ? (fault === 'wait' ? 60 : 0.5) : 5) },
+  steps: { prepare: step(5), greet: step(fault === 'wait' ? 60 : fault === 'budget' ? 3 : 5) },
   work: async ({ step }) => {
     await step('prepare', async ({ paths, run, env }) => {
       if (fault === 'daemon') spawn(process.execPath, ['-e', 'setInterval(() => undefined, 1000)'], { detached: true, stdio: 'ignore', env, cwd: '/' }).unref()
