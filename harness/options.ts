@@ -41,7 +41,7 @@ export const optionDefinitions = {
     variable: 'SMOKE_RESTART_TIMEOUT', fallback: '30', help: 'seconds the stack may take to start and answer', schema: seconds,
   },
   budgetScale: {
-    variable: 'SMOKE_BUDGET_SCALE', fallback: '1', help: 'factor on every step budget, for slow or loaded machines',
+    variable: 'SMOKE_BUDGET_SCALE', fallback: '1', help: 'factor on every step budget, from 0.1 to 100, for slow or loaded machines; agent sessions have SMOKE_STAGE_TIMEOUT',
     schema: z.string().regex(/^\d+(\.\d+)?$/, 'a number, e.g. 2').transform(Number).refine((value) => value >= 0.1 && value <= 100, 'between 0.1 and 100'),
   },
 } as const satisfies Record<string, OptionDefinition>
@@ -75,6 +75,7 @@ export function resolveOptions(env: NodeJS.ProcessEnv, defaultSuite: string): Op
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith('SMOKE_') || known.includes(name) || internalVariables.has(name) || value === undefined) continue
     if (!name.startsWith(sourceVariablePrefix)) throw unknownVariable(name, known)
+    if (value === '') continue
     if (!/^[^#-][^#]*(#[^-].*)?$/.test(value)) {
       throw new UsageError(`${name}=${JSON.stringify(value)} is no source`, `${name}=/path/or/url, or ${name}=/path/or/url#ref with a branch, a tag or a commit`)
     }

@@ -16,9 +16,6 @@ import { routeBetween } from './route.ts'
 import type { RunInfo } from './run-info.ts'
 import { runStage } from './run-stage.ts'
 
-/** A verdict in one line: its class and the first sentence, without the log lines that may follow. */
-const headline = ({ class: name, diagnosis }: Verdict): string => `${name}: ${diagnosis.split('\n')[0]?.replace(/; last lines:$/, '') ?? ''}`
-
 interface SandboxState {
   readonly name: string
   readonly facts: object
@@ -102,7 +99,7 @@ export class LaneRunner {
     if (!verdict && outcome.facts) {
       this.#state = { name: leaves, facts: outcome.facts }
     } else if (needs !== leaves) {
-      this.#broken = { lane: name, why: verdict ? headline(verdict) : 'it left no state' }
+      this.#broken = { lane: name, why: verdict?.class ?? 'it left no state' }
     }
     this.#concluded.set(name, verdict ? 'failed' : 'passed')
     this.#recorder.add({

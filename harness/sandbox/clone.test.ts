@@ -55,5 +55,5 @@ test('a repository is cloned at the ref that was asked for', async () => {
     expect(checkout.commit, ref).toBe(origin.commit)
   }
   mkdirSync(join(dir, 'third'))
-  await expect(cloneSource('app', { kind: 'git', url: origin.path, ref: 'no-such-ref' }, join(dir, 'third'), run)).rejects.toThrow(/no-such-ref/)
+  await expect(cloneSource('app', { kind: 'git', url: origin.path, ref: 'no-such-ref' }, join(dir, 'third'), run)).rejects.toThrow(/clone: the source has no branch, tag or commit called "no-such-ref"/)
 })

@@ -2,6 +2,7 @@ import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Checkout, RunRequest, Source } from '../suite.ts'
+import { fail, verdictOf } from '../verdict.ts'
 
 type Run = (request: RunRequest) => Promise<string>
 
@@ -23,8 +24,12 @@ async function commitOf(ref: string, git: (args: readonly string[]) => Promise<s
     const found = await git(['rev-parse', '--verify', '--quiet', `${candidate}^{commit}`]).catch(() => '')
     if (found.trim() !== '') return found.trim()
   }
-  await git(['fetch', '--quiet', 'origin', ref])
-  return 'FETCH_HEAD'
+  try {
+    await git(['fetch', '--quiet', 'origin', ref])
+    return 'FETCH_HEAD'
+  } catch (error) {
+    throw fail('clone', `the source has no branch, tag or commit called ${JSON.stringify(ref)}`, { evidence: verdictOf(error).evidence, cause: error })
+  }
 }
 
 /** Clones a source into `<workspace>/<name>`; a folder first becomes a repository in `<workspace>/sources/<name>`. */

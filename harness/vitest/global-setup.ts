@@ -64,19 +64,22 @@ export default async function setup(project: TestProject): Promise<() => Promise
     // In the teardown everything is being ended already, and the ledger may be gone.
     if (done) return
     writeFileSync(paths.stop, `${signal} was received\n`)
-    await endProcesses(() => ownedProcesses(readLedger(paths.ledger), { harness: false }))
+    await endProcesses(() => existsSync(paths.ledger) ? ownedProcesses(readLedger(paths.ledger), { harness: false }) : [])
   })
   return () => (done ??= end().finally(() => { signals.release() }))
 
   async function end(): Promise<void> {
-    const failed = vitest.state.getCountOfFailedTests() > 0 || vitest.state.getUnhandledErrors().length > 0
+    const progress = readFileSync(paths.progress, 'utf8')
+    // A lane that failed as set-up has no test of its own: those that needed it are skipped, and vitest sees success.
+    const laneFailed = progress.split('\n').some((line) => line.includes('"type":"lane-ended"') && line.includes('"status":"failed"'))
+    const failed = laneFailed || vitest.state.getCountOfFailedTests() > 0 || vitest.state.getUnhandledErrors().length > 0
     const keep = options.keep === 'always' || (options.keep === 'failed' && failed)
     // Told by what was written, and not by vitest: a worker that was killed leaves its files as if never begun.
-    const anythingRan = failed || readFileSync(paths.progress, 'utf8').includes('"type":"lane-')
+    const anythingRan = failed || progress.includes('"type":"lane-')
     const leftovers = await tearDown({ paths, made, results, ports, keep, anythingRan, janitor })
     if (!anythingRan) delete process.env.SMOKE_RUN_FILE
+    if ((laneFailed || leftovers.length > 0) && (process.exitCode === undefined || process.exitCode === 0)) process.exitCode = 1
     if (leftovers.length === 0) return
-    process.exitCode = process.exitCode === undefined || process.exitCode === 0 ? 1 : process.exitCode
     process.stderr.write(`\nclone-smoke: left behind:\n${leftovers.map((line) => `  ${line}\n`).join('')}`)
   }
 }

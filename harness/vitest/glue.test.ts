@@ -119,6 +119,12 @@ test.each([
   }
 })
 
+test('a lane that fails as set-up makes the run fail, though no test of it ran', async () => {
+  const child = start(['run', 'look.smoke'], { TOY_FAULT: 'exit' })
+  expect(await child.ended(), child.output()).toBe(1)
+  expect(lanes(child.progress())).toEqual(['start failed', 'look skipped'])
+})
+
 test('a test filter that leaves the steps out runs them all the same', async () => {
   const child = start(['run', 'look.smoke', '-t', 'no dirt'])
   expect(await child.ended(), child.output()).toBe(0)
