@@ -16,12 +16,12 @@ test('no test of clone-smoke itself is caught by a filter meant for lanes', () =
 test('imports run one way, and the harness knows no suite and no report', () => {
   const importsOf = (file: string): string[] => [...readFileSync(`${root}/${file}`, 'utf8').matchAll(/from '(\.[^']+)'/g)].map(([, path]) => new URL(path ?? '', `file:///${file}`).pathname)
   const wrong = (folder: string, forbidden: readonly string[]): string[] =>
-    find(`${folder}/**/*.ts`).filter((file) => !file.endsWith('.test.ts') && !file.includes('/testing/') && !file.includes('/bench/'))
+    find(`${folder}/**/*.ts`).filter((file) => !file.endsWith('.test.ts') && !file.includes('/testing/'))
       .flatMap((file) => importsOf(file).filter((path) => forbidden.some((name) => path.startsWith(`/${name}/`))).map((path) => `${file} imports ${path}`))
   expect(wrong('harness', ['suites', 'helpers', 'reports'])).toEqual([])
   expect(wrong('helpers', ['suites', 'reports'])).toEqual([])
   expect(wrong('reports', ['suites', 'helpers'])).toEqual([])
-  const named = find('{harness,reports,helpers}/**/*.ts').filter((file) => !/\.test\.ts$|\/testing\/|\/bench\//.test(file))
+  const named = find('{harness,reports,helpers}/**/*.ts').filter((file) => !/\.test\.ts$|\/testing\//.test(file))
     .filter((file) => /['"`/](reference|stelae|agent-orchestrator)['"`/]/.test(readFileSync(`${root}/${file}`, 'utf8')))
   expect(named).toEqual([])
 })

@@ -1,12 +1,12 @@
 import { fileURLToPath } from 'node:url'
 import pidusage from 'pidusage'
 import { expect, test } from 'vitest'
-import { readProcesses, workingDirectory } from '../processes/table.ts'
-import { startChildRun } from '../testing/child-run.ts'
+import { readProcesses, workingDirectory } from '../../../harness/processes/table.ts'
+import { startChildRun } from '../../../harness/testing/child-run.ts'
 
 /** How often each run is repeated: BENCH_ROUNDS, default 5. */
 const rounds = Number(process.env.BENCH_ROUNDS ?? 5)
-const toy = fileURLToPath(new URL('../testing/toy', import.meta.url))
+const toy = fileURLToPath(new URL('../../../harness/testing/toy', import.meta.url))
 
 const subjects = [
   { name: 'toy suite: the harness alone', filter: 'smoke', cwd: toy },

@@ -1,7 +1,0 @@
-import { fileURLToPath } from 'node:url'
-import { defineConfig } from 'vitest/config'
-
-export default defineConfig({
-  root: fileURLToPath(new URL('../..', import.meta.url)),
-  test: { name: 'bench', include: ['harness/bench/*.bench.ts'], testTimeout: 1_800_000, reporters: [['default', { summary: false }]], disableConsoleIntercept: true },
-})
