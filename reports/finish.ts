@@ -63,7 +63,7 @@ function recordOf(vitest: Vitest, runFile: RunFile, interrupted: boolean): RunRe
 }
 
 /** What clone-smoke sets itself, and what must not be the same the next time. */
-const notRepeated = new Set(['SMOKE_SANDBOX_ID', 'SMOKE_RUN_FILE', 'SMOKE_KEEP', 'SMOKE_WORKSPACE'])
+const notRepeated = new Set(['SMOKE_SANDBOX_ID', 'SMOKE_RUN_FILE', 'SMOKE_KEEP', 'SMOKE_WORKSPACE', 'SMOKE_RESULTS'])
 
 /** The command that runs a lane again as it was run, in a workspace that is kept if it fails again. */
 export function reproduceCommand(lane: string, env: NodeJS.ProcessEnv): string {
