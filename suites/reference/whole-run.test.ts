@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { XMLParser } from 'fast-xml-parser'
 import { afterEach, expect, test } from 'vitest'
@@ -48,6 +49,27 @@ test('all five lanes are green, the real agent’s transcripts are attached, not
   expect(attachments.filter((path) => !existsSync(path))).toEqual([])
   for (const stage of stages) expect(attachments).toContain(join(results, 'transcripts', `${stage}.jsonl`))
   expect(run.leftovers()).toEqual([])
+})
+
+test.each([
+  { lacks: 'git', programs: ['npm'], remedy: 'apt-get install git' },
+  { lacks: 'npm', programs: ['git'], remedy: 'it comes with Node' },
+])('a machine without $lacks is told so before anything is made', async ({ lacks, programs, remedy }) => {
+  const bin = mkdtempSync(join(tmpdir(), 'bin-'))
+  try {
+    for (const program of ['node', ...programs]) {
+      const found = (process.env.PATH ?? '').split(':').map((folder) => join(folder, program)).find((file) => existsSync(file))
+      if (found === undefined) throw new Error(`${program} is not on PATH`)
+      symlinkSync(found, join(bin, program))
+    }
+    run = startChildRun(['run', 'smoke'], { PATH: bin })
+    expect(await run.ended(), run.output()).toBe(3)
+    expect(run.output()).toContain(`clone-smoke: ${lacks} is not on PATH\n  next: `)
+    expect(run.output()).toContain(remedy)
+    expect([...run.leftovers(), existsSync(run.results)]).toEqual([false])
+  } finally {
+    rmSync(bin, { recursive: true, force: true })
+  }
 })
 
 test('remove alone brings up what it needs and no more', { timeout }, async () => {
