@@ -7,17 +7,41 @@ export function openCallLog(file) {
   return (entry) => appendFileSync(file, `${JSON.stringify({ at: new Date().toISOString(), by: 'proxy', ...entry })}\n`)
 }
 
-/** Runs the work of one request and logs how it ended. */
-export async function logged(log, entry, work) {
-  const startedAt = performance.now()
-  const end = (outcome, error) => log({ ...entry, outcome, ...(error && { error }), durationMs: Math.round(performance.now() - startedAt) })
-  try {
-    const result = await work()
-    if (result?.isError) end('tool-error', String(result.content?.[0]?.text ?? '').slice(0, 500))
-    else end('ok')
-    return result
-  } catch (error) {
-    end('rpc-error', error.message)
-    throw error
+/**
+ * Logs every request of a connected session when it ends, whoever answers it. Sits at the transport: there the log has
+ * what was really received and really answered, `initialize` and unknown methods too.
+ */
+export function logRequests(transport, server, log) {
+  const open = new Map()
+  let introduced
+  const end = (id, outcome, error) => {
+    const request = open.get(id)
+    if (!request) return
+    open.delete(id)
+    const { method, params, startedAt } = request
+    log({
+      client: server.getClientVersion() ?? introduced, session: transport.sessionId, method,
+      ...(method === 'tools/call' && { tool: params?.name, arguments: params?.arguments ?? {} }),
+      outcome, ...(error !== undefined && { error }), durationMs: Math.round(performance.now() - startedAt),
+    })
+  }
+
+  const { onmessage, onclose, send } = transport
+  transport.onmessage = (message, extra) => {
+    if (message.method === 'initialize') introduced = message.params?.clientInfo
+    if (message.method !== undefined && message.id !== undefined) open.set(message.id, { ...message, startedAt: performance.now() })
+    // A cancelled request is never answered.
+    if (message.method === 'notifications/cancelled') end(message.params?.requestId, 'rpc-error', `cancelled by the client: ${message.params?.reason ?? 'no reason given'}`)
+    onmessage(message, extra)
+  }
+  transport.send = (message, options) => {
+    if (message.error) end(message.id, 'rpc-error', message.error.message)
+    else if (message.result?.isError) end(message.id, 'tool-error', String(message.result.content?.[0]?.text ?? '').slice(0, 500))
+    else if (message.result) end(message.id, 'ok')
+    return send.call(transport, message, options)
+  }
+  transport.onclose = () => {
+    for (const id of [...open.keys()]) end(id, 'rpc-error', 'the proxy was stopped before it answered')
+    onclose?.()
   }
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 export const readJson = (file) => JSON.parse(readFileSync(file, 'utf8'))
@@ -24,6 +24,14 @@ export function writeText(file, text) {
   writeFileSync(`${file}.new`, text)
   renameSync(`${file}.new`, file)
   return true
+}
+
+/** Remembers files as they are; returns what puts them back, byte for byte. */
+export function keepFiles(files) {
+  const kept = files.map((file) => [file, existsSync(file) ? readFileSync(file, 'utf8') : undefined])
+  return () => {
+    for (const [file, text] of kept) text === undefined ? rmSync(file, { force: true }) : writeText(file, text)
+  }
 }
 
 /** Replaces `{{NAME}}` in every string of a value. */

@@ -10,10 +10,13 @@ export const placeholders = (places) => ({
 
 /** Turns a descriptor of the bundle or the catalog into what the proxy starts: command, arguments, directory. */
 export function launchOf(name, descriptor, places) {
-  const { args = [], env, publish = 'prefixed' } = fillPlaceholders(descriptor, placeholders(places))
+  const filled = fillPlaceholders(descriptor, placeholders(places))
+  const left = /\{\{\w+\}\}/.exec(JSON.stringify(filled))
+  if (left) throw new StackError(`the descriptor of ${name} has a placeholder that nothing fills: ${left[0]}; correct it in config/`)
+  const { args = [], env, publish = 'prefixed' } = filled
   const rest = { cwd: places.stackDir, publish, ...(env && { env }) }
   if (descriptor.script) return { command: process.execPath, args: [join(places.stackDir, descriptor.script), ...args], ...rest }
-  if (descriptor.command) return { command: descriptor.command, args, ...rest }
+  if (descriptor.command) return { command: filled.command, args, ...rest }
   if (!descriptor.package) {
     throw new StackError(`the descriptor of ${name} has no launch: it needs one of package, script or command; correct it in config/`)
   }

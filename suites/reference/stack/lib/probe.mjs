@@ -25,12 +25,12 @@ export async function probeProxy(url, timeoutMs) {
 }
 
 /** Names of the tools that the proxy publishes now, sorted. */
-export async function liveTools(url) {
+export async function liveTools(url, timeoutMs = 10_000) {
   const client = new Client({ name: 'reference-stack-probe', version: '1.0.0' })
   const transport = new StreamableHTTPClientTransport(new URL(url))
-  await client.connect(transport, { timeout: 10_000 })
+  await client.connect(transport, { timeout: timeoutMs })
   try {
-    const { tools } = await client.listTools({}, { timeout: 10_000 })
+    const { tools } = await client.listTools({}, { timeout: timeoutMs })
     return tools.map(({ name }) => name).sort()
   } finally {
     await transport.terminateSession().catch(() => undefined)

@@ -32,20 +32,30 @@ export function renderConfig(places) {
     ...base,
     servers: { ...base.servers, ...servers },
     aggregates: dedupeSchema(readJson(join(places.stackDir, 'config/aggregates.json'))),
-    overrides: dedupeSchema({ ...readJson(join(places.stackDir, 'config/tool_overrides.json')), ...readJsonOr(places.localOverrides, {}) }),
+    overrides: dedupeSchema(mergeOverrides(readJson(join(places.stackDir, 'config/tool_overrides.json')), readJsonOr(places.localOverrides, {}))),
   }
   return { ...config, revision: createHash('sha256').update(JSON.stringify(config)).digest('hex').slice(0, 12) }
 }
 
-function intendedTools({ servers, aggregates }, places) {
-  const toolsOf = (name) => readJsonOr(join(places.toolCache, `${name}.json`), []).map((tool) => tool.name)
+/** Local overrides win, tool by tool and key by key. */
+const mergeOverrides = (tracked, local) =>
+  Object.fromEntries([...new Set([...Object.keys(tracked), ...Object.keys(local)])].map((tool) => [tool, { ...tracked[tool], ...local[tool] }]))
+
+/** Names of the tools that should be live with this configuration, sorted. */
+export function intendedTools({ servers, aggregates }, places) {
   const own = Object.entries(servers).flatMap(([name, { publish }]) => {
     if (name === 'manage') return ['manage_stack']
     if (publish === 'none') return []
-    return toolsOf(name).map((tool) => (publish === 'prefixed' ? `${name}__${tool}` : tool))
+    return cachedTools(name, places).map((tool) => (publish === 'prefixed' ? `${name}__${tool}` : tool))
   })
   const combined = aggregates
     .filter(({ routes }) => Object.values(routes).some(({ server }) => servers[server]))
     .map(({ name }) => name)
   return [...new Set([...own, ...combined])].sort()
+}
+
+function cachedTools(name, places) {
+  const tools = readJsonOr(places.cacheOf(name), undefined)
+  if (tools) return tools.map((tool) => tool.name)
+  throw new StackError(`nobody knows the tools of ${name}: ${places.cacheOf(name)} is missing; run node scripts/install-bundle.mjs, or install ${name} again with force`)
 }

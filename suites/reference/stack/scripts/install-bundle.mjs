@@ -27,7 +27,7 @@ await main(async () => {
   for (const [index, { name, launch, tools }] of installs.entries()) {
     console.log(`[bundle] Installing ${name} (${index + 1}/${installs.length})`)
     const { list, ms } = await tools
-    writeText(join(places.toolCache, `${name}.json`), toJson(list))
+    writeText(places.cacheOf(name), toJson(list))
     overlay = withServer(overlay, name, { from: name, ...launch })
     console.log(`[bundle] Installed ${name}: ${list.length} tools (${ms} ms)`)
   }

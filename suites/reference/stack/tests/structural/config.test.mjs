@@ -15,6 +15,12 @@ test('the template takes its port from {{PROXY_PORT}}', () => {
   assert.doesNotMatch(text('config/proxy.template.json'), /\b\d{4,5}\b/)
 })
 
+test('no tracked file has a port written out', () => {
+  for (const file of tracked.filter((name) => !name.startsWith('tests/'))) {
+    assert.doesNotMatch(text(file), /(localhost|127\.0\.0\.1|\bport)\W{1,4}\d{4,5}\b/i, file)
+  }
+})
+
 test('no tracked file names a place of one machine', () => {
   for (const file of tracked.filter((name) => !name.startsWith('tests/'))) {
     assert.doesNotMatch(text(file), /\/(home|Users|root|tmp)\/\w/, file)
@@ -35,7 +41,23 @@ test('aggregates offer exactly the operations they can route, and repeat nothing
   for (const { name, routeBy, routes, inputSchema } of aggregates) {
     assert.deepEqual(inputSchema.properties[routeBy].enum, Object.keys(routes), name)
   }
-  assert.deepEqual(aggregates, dedupeSchema(aggregates))
+  const overrides = readJson(join(stackDir, 'config/tool_overrides.json'))
+  assert.deepEqual([aggregates, overrides], dedupeSchema([aggregates, overrides]))
+})
+
+test('aggregates route to servers of the bundle that are not published beside them', () => {
+  const { servers } = readJson(join(stackDir, 'config/bundle.json'))
+  for (const { name, routes } of readJson(join(stackDir, 'config/aggregates.json'))) {
+    for (const { server } of Object.values(routes)) assert.equal(servers[server]?.publish, 'none', `${name} routes to ${server}`)
+  }
+})
+
+test('the code imports the SDK, builtins and its own files, nothing else', () => {
+  for (const file of tracked.filter((name) => name.endsWith('.mjs'))) {
+    for (const [, from] of text(file).matchAll(/^import .* from '([^']+)'/gm)) {
+      assert.match(from, /^(\.{1,2}\/|node:|@modelcontextprotocol\/sdk\/)/, file)
+    }
+  }
 })
 
 test('.env.example lists every key that the code reads', () => {

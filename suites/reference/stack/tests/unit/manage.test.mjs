@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { readFileSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { readJson, toJson, writeText } from '../../lib/files.mjs'
 import { asToolResult, manageStack, withServer } from '../../lib/manage-stack.mjs'
@@ -14,11 +15,21 @@ test('discovers by words and tags', async (t) => {
   assert.deepEqual(await names({ query: 'nothing like it' }), [])
 })
 
-test('a dry run says what it would write, and writes nothing', async (t) => {
+test('dry runs say what they would write, and write nothing', async (t) => {
   const places = temporaryPlaces(t)
-  const answer = await manageStack({ operation: 'install_server', params: { name: 'memory', target_name: 'mine', dry_run: true } }, places)
-  assert.deepEqual(answer.files_updated, [{ path: places.overlay, dryRun: true }])
-  assert.equal(existsSync(places.overlay), false)
+  writeText(places.overlay, toJson({ servers: { mine: { from: 'memory', publish: 'prefixed' } } }))
+  writeText(places.cacheOf('mine'), toJson([{ name: 'x' }]))
+  const before = everyFile(places.configHome)
+  for (const [operation, params, writes] of [
+    ['discover_servers', {}, false], ['list_discovered_servers', {}, false], ['run_reconciler', {}, true],
+    ['install_server', { name: 'memory', target_name: 'other' }, true], ['remove_server', { name: 'mine' }, true],
+  ]) {
+    const answer = await manageStack({ operation, params: { ...params, dry_run: true } }, places)
+    assert.equal(answer.status, 'ok', answer.message)
+    assert.equal(answer.files_updated.length > 0, writes, operation)
+    assert.ok(answer.files_updated.every(({ path, dryRun }) => dryRun === true && path.startsWith(places.configHome)), operation)
+  }
+  assert.deepEqual(everyFile(places.configHome), before)
 })
 
 test('business errors are answers', async (t) => {
@@ -31,6 +42,13 @@ test('business errors are answers', async (t) => {
     return answer.message
   }
   assert.match(await message('dance'), /operation must be one of/)
+  assert.match(await message('install_server', 'memory'), /params must be an object; it is "memory"/)
+  assert.match(await message('install_server', {}), /needs the parameter name/)
+  assert.match(await message('install_server', { name: 'memory', target: 'x' }), /has no parameter target; it has name, target_name, force, dry_run/)
+  assert.match(await message('install_server', { name: 'memory', force: 'yes' }), /force must be of type boolean; it is "yes"/)
+  assert.match(await message('install_server', { name: 'memory', target_name: 'manage' }), /manage is a server of the stack itself/)
+  assert.match(await message('install_server', { name: 'memory', target_name: 'a__b' }), /target_name must be/)
+  assert.match(await message('remove_server', { name: 'constructor' }), /"constructor" is not installed/)
   assert.match(await message('install_server', { name: 'nope' }), /no server "nope".*everything, memory/)
   assert.match(await message('install_server', { name: 'memory', target_name: 'mine' }), /installed already; pass force: true/)
   assert.match(await message('install_server', { name: 'memory', target_name: 'Not This' }), /target_name must be/)
@@ -50,3 +68,6 @@ test('an overlay does not depend on the order of its making', () => {
   const other = withServer(withServer({ servers: {} }, 'a', 2), 'b', 1)
   assert.equal(toJson(one), toJson(other))
 })
+
+const everyFile = (folder) => readdirSync(folder, { recursive: true }).sort().map((name) => join(folder, name))
+  .map((path) => [path, statSync(path).isFile() ? readFileSync(path, 'utf8') : 'directory'])
