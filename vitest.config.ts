@@ -5,13 +5,13 @@ import { LaneSequencer } from './harness/vitest/sequencer.ts'
 
 const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
 
-export default defineConfig({
+export default defineConfig(async () => ({
   test: {
     sequence: { sequencer: LaneSequencer },
     teardownTimeout: 30_000,
     reporters: [here('reports/reporter.ts')],
     projects: [
-      smokeProject({ root: here('.'), defaultSuite: 'reference', env: process.env, globalSetup: [here('reports/finish.ts')] }),
+      await smokeProject({ root: here('.'), defaultSuite: 'reference', env: process.env, globalSetup: [here('reports/finish.ts')] }),
       {
         test: {
           name: 'self',
@@ -23,4 +23,4 @@ export default defineConfig({
       },
     ],
   },
-})
+}))

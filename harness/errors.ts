@@ -3,9 +3,15 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
   readonly exitCode = 2
 
+  /** What happened, without the remedy. */
+  readonly what: string
+  readonly remedy: string
+
   /** @param remedy what to type or change next */
-  constructor(message: string, remedy: string) {
-    super(`${message}\n  next: ${remedy}`)
+  constructor(what: string, remedy: string) {
+    super(`${what}\n  next: ${remedy}`)
+    this.what = what
+    this.remedy = remedy
   }
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { optionDefinitions, sourceVariablePrefix } from './options.ts'
+import { optionRows } from './options/describe.ts'
 import { verdictClasses } from './verdict.ts'
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
@@ -14,10 +14,10 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
   [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |\n`).join('')
 
 test('README lists every option as the code has it', () => {
-  const rows = Object.values(optionDefinitions).map(({ variable, fallback, help }) => [`\`${variable}\``, fallback === '' ? '' : `\`${fallback}\``, help])
-  expect(section('options')).toBe(table(['variable', 'default', 'what'], [
-    ...rows, [`\`${sourceVariablePrefix}<NAME>\``, '', 'where a source of the suite comes from, e.g. `SMOKE_SOURCE_STACK=/path/or/url#ref`'],
-  ]))
+  const code = (text: string): string => text === '' ? '' : `\`${text}\``
+  expect(section('options')).toBe(table(['variable', 'flag', 'default', 'what'], optionRows().map(({ variable, flag, placeholder, fallback, help }) => [
+    code(variable), code(`${flag} ${placeholder}`.trim()), code(fallback), help,
+  ])))
 })
 
 test('README lists every verdict as the code has it', () => {

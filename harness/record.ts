@@ -41,7 +41,8 @@ export const stageRecord = z.object({
   prompt: z.string(),
   /** Paths relative to the workspace, and after the run to the results folder. */
   transcript: z.string(),
-  stderr: z.string(),
+  /** Neither is there where a person played the stage. */
+  stderr: z.string().optional(),
   modelLog: z.string().optional(),
   end: z.enum(['completed', 'failed', 'interrupted', 'silent', 'deadline']),
   exitCode: z.number().nullable(),
@@ -51,6 +52,9 @@ export const stageRecord = z.object({
   calls: z.array(callRecord),
   observed: z.array(observedCallRecord),
 })
+
+/** What the sandbox's processes used during a step, all together; CPU: 100 is one core. */
+export const usageRecord = z.object({ samples: z.number(), peakMemoryBytes: z.number(), peakProcesses: z.number(), peakCpuPercent: z.number() })
 
 const at = z.iso.datetime()
 const status = z.enum(['passed', 'failed', 'skipped'])
@@ -67,11 +71,17 @@ export const progressEvent = z.discriminatedUnion('type', [
     durationMs: z.number(), budgetMs: z.number(),
     /** Why it failed, or why it was skipped. */
     verdict: verdictRecord.optional(), reason: z.string().optional(),
-    logs: z.array(z.string()), stage: stageRecord.optional(),
+    logs: z.array(z.string()), stage: stageRecord.optional(), usage: usageRecord.optional(),
   }),
+  /** Half of a step's budget is gone, and it still runs. */
+  z.object({ type: z.literal('step-slow'), at, lane: z.string(), step: z.string(), elapsedMs: z.number(), budgetMs: z.number() }),
+  /** Something a person should know that is no failure: an adaptation, a collector that is not there, another attempt. */
+  z.object({ type: z.literal('note'), at, text: z.string() }),
+  /** The run stops for a person to do what the agent would do; the stack is left running. */
+  z.object({ type: z.literal('paused'), at, lane: z.string(), stage: z.string(), file: z.string() }),
   z.object({ type: z.literal('lane-ended'), at, lane: z.string(), status, durationMs: z.number(), verdict: verdictRecord.optional(), reason: z.string().optional() }),
   z.object({ type: z.literal('teardown-started'), at }),
-  z.object({ type: z.literal('teardown-ended'), at, durationMs: z.number(), ended: z.number(), leftovers: z.array(z.string()), workspaceKept: z.boolean() }),
+  z.object({ type: z.literal('teardown-ended'), at, durationMs: z.number(), ended: z.number(), leftovers: z.array(z.string()), hostChanges: z.array(z.string()), workspaceKept: z.boolean(), processesKept: z.boolean() }),
 ])
 
 export const testRecord = z.object({
@@ -93,6 +103,9 @@ export const stepRecord = z.object({
   reason: z.string().optional(),
   logs: z.array(z.string()),
   stage: stageRecord.optional(),
+  usage: usageRecord.optional(),
+  /** It took more than half of its budget. */
+  slow: z.boolean().optional(),
 })
 
 export const laneRecord = z.object({
@@ -113,15 +126,18 @@ export const runRecord = z.object({
   schema: z.literal(1),
   run: z.string(),
   suite: z.string(),
-  outcome: z.enum(['passed', 'failed', 'interrupted']),
+  outcome: z.enum(['passed', 'failed', 'interrupted', 'paused']),
   startedAt: z.string(),
   durationMs: z.number(),
   /** Versions, commit ids, ports. */
   facts: z.record(z.string(), z.string()),
+  notes: z.array(z.string()),
+  /** Where the run waits for a person. */
+  paused: z.object({ lane: z.string(), stage: z.string(), file: z.string() }).optional(),
   lanes: z.array(laneRecord),
   /** Errors that belong to no lane. */
   errors: z.array(z.string()),
-  teardown: z.object({ durationMs: z.number(), ended: z.number(), leftovers: z.array(z.string()), workspaceKept: z.boolean() }).nullable(),
+  teardown: z.object({ durationMs: z.number(), ended: z.number(), leftovers: z.array(z.string()), hostChanges: z.array(z.string()), workspaceKept: z.boolean(), processesKept: z.boolean() }).nullable(),
 })
 
 export type ProgressEvent = z.infer<typeof progressEvent>

@@ -1,6 +1,9 @@
 import type { McpWiring, ObservedCall } from './agents/agent.ts'
+import type { OptionDefinition } from './options/definitions.ts'
 import type { RunningProcess } from './processes/process.ts'
 import type { WorkspacePaths } from './sandbox/workspace.ts'
+import type { RestartRequest, RestartResult } from './stack/restart.ts'
+import type { StackDescription } from './stack/stack.ts'
 import type { VerdictClass } from './verdict.ts'
 
 /**
@@ -41,7 +44,7 @@ export interface StepDefinition {
   readonly kind: 'step'
   /** Milliseconds; reaching it ends the step and fails the lane. */
   readonly budgetMs: number
-  /** The step starts the stack: SMOKE_RESTART_TIMEOUT is added to its budget. */
+  /** The step starts the stack: the time of all attempts (SMOKE_RESTART_TIMEOUT, SMOKE_RESTART_RETRIES) is added to its budget. */
   readonly restarts: boolean
   /** The class of a failure that does not bring its own. */
   readonly failsAs: VerdictClass
@@ -78,6 +81,8 @@ export interface ReceivedCall {
   readonly arguments: Readonly<Record<string, unknown>>
   readonly ok: boolean
   readonly error?: string
+  /** Text of the answer, where the log has it: what a person did by hand is judged by it. */
+  readonly answer?: string
   /** Name of the client, as it introduced itself. */
   readonly client: string
 }
@@ -115,6 +120,10 @@ export interface StepContext {
   readonly env: Readonly<Record<string, string>>
   /** Seconds the stack may take to start and answer (SMOKE_RESTART_TIMEOUT). */
   readonly restartSeconds: number
+  /** Which of its own tests the clone is to run (SMOKE_TEST_SCOPE). */
+  readonly testScope: 'none' | 'structural' | 'full'
+  /** Values of the options that the suite declares itself, by key. */
+  readonly options: Readonly<Record<string, unknown>>
   /** Aborts when the step is over its budget or the run is stopped. */
   readonly signal: AbortSignal
   /** Runs a command to its end; its output goes to `logs/<lane>-<name>.log`. Returns stdout. @throws VerdictError */
@@ -124,6 +133,12 @@ export interface StepContext {
    * in the ledger, and is ended with the sandbox if nobody calls its `stop()`. @throws Error when it cannot be started
    */
   readonly start: (request: StartRequest) => Promise<RunningProcess>
+  /**
+   * Starts the stack by its own command: looks who holds the port, bounds each attempt, probes `initialize`, proves that
+   * it listens on that port and no other, and tries again after a failure, which leaves a diagnosis in `logs/`. Only for
+   * suites that describe their stack. @throws VerdictError of class port-taken, port-mismatch, readiness or restart
+   */
+  readonly restart: (request: RestartRequest) => Promise<RestartResult>
   /** Clones a source of the suite to `<workspace>/<name>`. @throws VerdictError of class clone */
   readonly clone: (name: string) => Promise<Checkout>
   /** Registers how the stack is stopped, before it is started; also used when the harness itself dies. */
@@ -141,8 +156,13 @@ export interface LaneContext<Facts, Steps> {
   readonly facts: Facts
   /** Runs a declared step. Steps run one after another, in any order the lane likes. */
   readonly step: <T>(name: NamesOf<Steps, 'step'>, work: (context: StepContext) => Promise<T>) => Promise<T>
-  /** Runs a declared stage with the agent and judges each expected call. */
+  /** Runs a declared stage with the agent and judges each expected call; steps before it must bear to be repeated. */
   readonly stage: (name: NamesOf<Steps, 'stage'>) => Promise<void>
+  /** Passes over a declared step that an option switched off; the reason is shown. */
+  readonly skip: (name: NamesOf<Steps, 'step'>, reason: string) => void
+  /** As in a step: which of its own tests the clone is to run, and the suite's own options. */
+  readonly testScope: StepContext['testScope']
+  readonly options: StepContext['options']
 }
 
 /** One lane. `States` is the suite's map; the lane's work gets the facts of `needs` and returns those of `leaves`. */
@@ -185,14 +205,32 @@ export interface Suite<S extends States<S>> {
   ) => Readonly<Record<string, string>>
   /** How the agent is wired in each state that has something to talk to. */
   readonly agent: { readonly [Name in keyof S]?: (facts: S[Name], context: StepContext) => AgentWiring }
+  /**
+   * For each state that a later run can go on in: the lane that starts what a run has ended, and proves that the state
+   * holds. A state without one cannot be resumed.
+   */
+  readonly resume?: { readonly [Name in keyof S]?: AnyLane & { readonly needs: Name; readonly leaves: Name } }
+  /** Files that hold the sandbox's settings and name all its ports: without them a workspace is not gone on with. */
+  readonly environmentFiles?: (paths: WorkspacePaths) => readonly string[]
+  /** What is looked at when the stack does not start, falls silent or takes too long. */
+  readonly stack?: (paths: WorkspacePaths, ports: Readonly<Record<string, number>>) => StackDescription
+  /** Debug output of the stack (SMOKE_CAPTURE_DEBUG_TOOLS): what switches it on, and globs of its logs, relative to the workspace. */
+  readonly debug?: { readonly environment: (paths: WorkspacePaths) => Readonly<Record<string, string>>; readonly logs: readonly string[] }
+  /** Files and directories of the user's that this stack would spoil if its isolation failed; no run may change them. */
+  readonly hostPaths?: (home: string) => readonly string[]
+  /** Options of the suite's own. */
+  readonly options?: Readonly<Record<string, OptionDefinition>>
+  /** Looks at their values before anything is made. @throws UsageError */
+  readonly checkOptions?: (values: Readonly<Record<string, unknown>>) => void
   /** In the order they run. */
   readonly lanes: readonly AnyLane[]
   readonly invariants: readonly Invariant[]
 }
 
 /** A suite as the harness handles it. */
-export interface AnySuite extends Omit<Suite<{ nothing: object }>, 'agent'> {
+export interface AnySuite extends Omit<Suite<{ nothing: object }>, 'agent' | 'resume'> {
   readonly agent: Readonly<Record<string, ((facts: never, context: StepContext) => AgentWiring) | undefined>>
+  readonly resume?: Readonly<Record<string, AnyLane | undefined>>
 }
 
 /**
@@ -225,8 +263,7 @@ export function step(budgetSeconds: number, failsAs: VerdictClass = 'bootstrap-s
 }
 
 /**
- * A step that starts the stack. It may take SMOKE_RESTART_TIMEOUT, which the stack's own script is told, and
- * `marginSeconds` more, in which that script says why it did not work out.
+ * A step that starts the stack with `restart`. It may take as long as all attempts together, and `marginSeconds` more.
  */
 export function restartStep(marginSeconds = 5): StepDefinition {
   return { kind: 'step', budgetMs: marginSeconds * 1000, restarts: true, failsAs: 'restart' }

@@ -50,7 +50,7 @@ test.each<[string, Partial<RunEvidence>, string]>([
   ['nothing went wrong', {}, 'passed'],
   ['an error outside the lanes', { errors: ['boom'] }, 'failed'],
   ['a lane file that cannot be loaded', { lanes: [{ lane: 'a', tests: [], errors: ['SyntaxError'] }] }, 'failed'],
-  ['something left behind', { events: timed(run, { type: 'teardown-ended', durationMs: 1, ended: 0, leftovers: ['process 7'], workspaceKept: false }) }, 'failed'],
+  ['something left behind', { events: timed(run, { type: 'teardown-ended', durationMs: 1, ended: 0, leftovers: ['process 7'], hostChanges: [], workspaceKept: false, processesKept: false }) }, 'failed'],
   ['a signal', { interrupted: true, errors: ['boom'] }, 'interrupted'],
 ])('%s: %s', (_what, parts, outcome) => {
   expect(build(parts).outcome).toBe(outcome)

@@ -30,18 +30,23 @@ export function buildRunRecord({ identity, events, lanes, errors, interrupted, r
   ])]
   const records = names.map((name) => laneRecordOf(name, events, lanes.find(({ lane }) => lane === name), reproduce))
   const end = events.find((event) => event.type === 'teardown-ended')
-  const failed = errors.length > 0 || records.some(({ status }) => status === 'failed') || (end?.leftovers.length ?? 0) > 0
+  const failed = errors.length > 0 || records.some(({ status }) => status === 'failed') || (end?.leftovers.length ?? 0) > 0 || (end?.hostChanges.length ?? 0) > 0
+  const paused = events.find((event) => event.type === 'paused')
   return {
     schema: 1,
     run: start?.run ?? identity?.run ?? '',
     suite: start?.suite ?? identity?.suite ?? '',
-    outcome: interrupted ? 'interrupted' : failed ? 'failed' : 'passed',
+    outcome: interrupted ? 'interrupted' : failed ? 'failed' : paused ? 'paused' : 'passed',
     startedAt: start?.at ?? '',
     durationMs: start && last ? Date.parse(last.at) - Date.parse(start.at) : 0,
     facts: Object.fromEntries(events.flatMap((event) => event.type === 'fact' ? [[event.name, event.value]] : [])),
+    notes: events.flatMap((event) => event.type === 'note' ? [event.text] : []),
+    ...(paused && { paused: { lane: paused.lane, stage: paused.stage, file: paused.file } }),
     lanes: records,
     errors: [...errors],
-    teardown: end ? { durationMs: end.durationMs, ended: end.ended, leftovers: end.leftovers, workspaceKept: end.workspaceKept } : null,
+    teardown: end
+      ? { durationMs: end.durationMs, ended: end.ended, leftovers: end.leftovers, hostChanges: end.hostChanges, workspaceKept: end.workspaceKept, processesKept: end.processesKept }
+      : null,
   }
 }
 
@@ -85,10 +90,13 @@ function stepsOf(lane: string, events: readonly ProgressEvent[]): StepRecord[] {
       steps.set(event.step, {
         name: event.step, kind: event.kind, status: 'running', startedAt: event.at, durationMs: 0, budgetMs: event.budgetMs, logs: [],
       })
+    } else if (event.type === 'step-slow' && event.lane === lane) {
+      const begun = steps.get(event.step)
+      if (begun) steps.set(event.step, { ...begun, slow: true })
     } else if (event.type === 'step-ended' && event.lane === lane) {
-      const { step, status, durationMs, verdict, reason, logs, stage, at } = event
+      const { step, status, durationMs, verdict, reason, logs, stage, usage, at } = event
       const begun = steps.get(step) ?? { name: step, kind: 'step', startedAt: at, budgetMs: event.budgetMs }
-      steps.set(step, { ...begun, status, durationMs, logs, ...(verdict && { verdict }), ...(reason !== undefined && { reason }), ...(stage && { stage }) })
+      steps.set(step, { ...begun, status, durationMs, logs, ...(verdict && { verdict }), ...(reason !== undefined && { reason }), ...(stage && { stage }), ...(usage && { usage }) })
     }
   }
   return [...steps.values()]

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { SerializedError } from 'vitest'
 import type { TestModule, TestProject, Vitest } from 'vitest/node'
 import { runRecord, type ProgressEvent, type RunRecord, type TestRecord } from '../harness/record.ts'
+import { shellWord } from '../harness/shell-word.ts'
 import { laneOfFile } from '../harness/vitest/lane-file.ts'
 import { buildRunRecord, type LaneTests } from './build-run-record.ts'
 import { readProgress } from './progress-file.ts'
@@ -63,13 +64,16 @@ function recordOf(vitest: Vitest, runFile: RunFile, interrupted: boolean): RunRe
 }
 
 /** What clone-smoke sets itself, and what must not be the same the next time. */
-const notRepeated = new Set(['SMOKE_SANDBOX_ID', 'SMOKE_RUN_FILE', 'SMOKE_KEEP', 'SMOKE_WORKSPACE', 'SMOKE_RESULTS'])
+const notRepeated = new Set([
+  'SMOKE_SANDBOX_ID', 'SMOKE_RUN_FILE', 'SMOKE_KEEP', 'SMOKE_WORKSPACE', 'SMOKE_RESULTS', 'SMOKE_REUSE', 'SMOKE_FORCE', 'SMOKE_FORCE_OUTDATED',
+  'SMOKE_FORCE_BOOTSTRAP', 'SMOKE_BOOTSTRAP_ONLY', 'SMOKE_SKIP_BOOTSTRAP', 'SMOKE_MANUAL', 'SMOKE_MANUAL_STAGE',
+])
 
 /** The command that runs a lane again as it was run, in a workspace that is kept if it fails again. */
 export function reproduceCommand(lane: string, env: NodeJS.ProcessEnv): string {
   const options = Object.entries(env)
     .filter(([name, value]) => name.startsWith('SMOKE_') && !notRepeated.has(name) && value !== undefined && value !== '')
-    .map(([name, value = '']) => `${name}=${/^[\w./:@#=+-]+$/.test(value) ? value : `'${value.replaceAll("'", "'\\''")}'`} `)
+    .map(([name, value = '']) => `${name}=${shellWord(value)} `)
   return `${options.join('')}SMOKE_KEEP=failed npx vitest run ${lane}.smoke`
 }
 

@@ -77,7 +77,7 @@ const step = (parts: Partial<StepRecord>): StepRecord => ({ name: 'one', kind: '
 const tested = (parts: Partial<TestRecord>): TestRecord => ({ name: 'one', status: 'passed', durationMs: 1.23456, ...parts })
 const record = (lanes: LaneRecord[], parts: Partial<RunRecord> = {}): RunRecord => ({
   schema: 1, run: 'r1', suite: 'toy', outcome: 'passed', startedAt: '2026-01-01T00:00:00.000Z', durationMs: 1234.5678,
-  facts: { 'version.node': 'v20' }, lanes, errors: [], teardown: { durationMs: 3, ended: 0, leftovers: [], workspaceKept: false }, ...parts,
+  facts: { 'version.node': 'v20' }, notes: [], lanes, errors: [], teardown: { durationMs: 3, ended: 0, leftovers: [], hostChanges: [], workspaceKept: false, processesKept: false }, ...parts,
 })
 
 test('a lane is a suite with its facts, and the teardown is the last one', () => {
@@ -115,7 +115,7 @@ test('a set-up lane whose tests were not chosen shows its steps too', () => {
 })
 
 test('leftovers fail the last suite, errors outside the lanes are errors in it', () => {
-  const xml = junitXml(record([], { errors: ['boom'], teardown: { durationMs: 1, ended: 0, leftovers: ['process 7'], workspaceKept: false } }), results)
+  const xml = junitXml(record([], { errors: ['boom'], teardown: { durationMs: 1, ended: 0, leftovers: ['process 7'], hostChanges: [], workspaceKept: false, processesKept: false } }), results)
   const suite = suitesOf(xml).at(-1)
   expect(suite?.attributes).toMatchObject({ tests: '2', failures: '1', errors: '1' })
   expect(child(casesOf(suite)[0], 'failure')).toMatchObject({ attributes: { type: 'leak' }, text: 'process 7' })

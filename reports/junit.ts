@@ -89,10 +89,14 @@ function testsOf(lane: LaneRecord): readonly TestRecord[] {
 
 function teardownSuite(record: RunRecord): TestSuite {
   const about = { '@classname': xmlText(`${record.suite}.teardown`), '@time': seconds(record.teardown?.durationMs ?? 0) }
-  const leftovers = record.teardown?.leftovers ?? []
+  const { leftovers = [], hostChanges = [] } = record.teardown ?? {}
   const cases: TestCase[] = [{
     '@name': 'nothing is left behind', ...about,
     ...(leftovers.length > 0 && { failure: failure('leak', leftovers.join('\n')) }),
+    ...(record.teardown === null && { skipped: { '@message': 'not run: the teardown did not come to its end' } }),
+  }, {
+    '@name': 'nothing outside the sandbox is changed', ...about, '@time': seconds(0),
+    ...(hostChanges.length > 0 && { failure: failure('leak', hostChanges.join('\n')) }),
     ...(record.teardown === null && { skipped: { '@message': 'not run: the teardown did not come to its end' } }),
   }]
   if (record.errors.length > 0) {
@@ -155,7 +159,7 @@ function outputOf(test: TestRecord, step: StepRecord | undefined, lane: LaneReco
   const source = step ?? (test.status === 'failed' ? stageAround(test, lane) : undefined)
   if (!source) return {}
   const { stage, logs } = source
-  const streams = stage ? [stage.transcript, stage.stderr] : []
+  const streams = stage ? [stage.transcript, ...(stage.stderr === undefined ? [] : [stage.stderr])] : []
   const files = [...logs, ...streams, ...(stage?.modelLog === undefined ? [] : [stage.modelLog])]
   const shown = step ? [...logs, ...streams] : []
   const text = [

@@ -35,7 +35,7 @@ function copyOfToy(): string {
   for (const file of files) {
     const text = readFileSync(join(root, file), 'utf8')
     writeFileSync(join(root, file), text
-      .replaceAll(/'(?:\.\.\/)+(reports|vitest\/[\w.-]+|suite\.ts|verdict\.ts)'/g, (_, path: string) => `'${join(checkout, path === 'reports' ? path : join('harness', path))}'`)
+      .replaceAll(/'(?:\.\.\/)+(reports|(?:vitest|options)\/[\w.-]+|suite\.ts|verdict\.ts)'/g, (_, path: string) => `'${join(checkout, path === 'reports' ? path : join('harness', path))}'`)
       .replace(/here\('(\/.*)'\)/, "'$1'"))
   }
   return root

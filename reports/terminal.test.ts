@@ -38,13 +38,13 @@ test('the end names each lane, why it failed, where to look and what to type', (
   const lane = (parts: Partial<LaneRecord> & { name: string }): LaneRecord => ({ purpose: 'selected', status: 'passed', durationMs: 1500, startedAt: at, steps: [], tests: [], ...parts })
   const never: LaneRecord = { name: 'd', purpose: 'selected', status: 'not-run', durationMs: 0, reason: 'the run ended before this lane', steps: [], tests: [] }
   const record: RunRecord = {
-    schema: 1, run: 'r', suite: 'toy', outcome: 'failed', startedAt: at, durationMs: 9000, facts: {}, errors: [],
+    schema: 1, run: 'r', suite: 'toy', outcome: 'failed', startedAt: at, durationMs: 9000, facts: {}, notes: [], errors: [],
     lanes: [
       lane({ name: 'a', purpose: 'set-up' }),
       lane({ name: 'b', status: 'failed', verdict: { class: 'drift', diagnosis: 'it looks odd', evidence: ['logs/b.log'], remedy: 'look again' }, reproduce: 'npx vitest run b' }),
       never,
     ],
-    teardown: { durationMs: 1, ended: 0, leftovers: [], workspaceKept: false },
+    teardown: { durationMs: 1, ended: 0, leftovers: [], hostChanges: [], workspaceKept: false, processesKept: false },
   }
   expect(closingLines(record, { results: '/cwd/smoke-results/r', workspace: '/w', cwd: '/cwd' }, plain).join('\n')).toMatchInlineSnapshot(`
     "
@@ -65,7 +65,7 @@ test('the end names each lane, why it failed, where to look and what to type', (
 
 test('checks that fail beside the verdict are told too, results elsewhere by their whole path, and a kept sandbox by its path', () => {
   const record: RunRecord = {
-    schema: 1, run: 'r', suite: 'toy', outcome: 'failed', startedAt: at, durationMs: 9000, facts: {}, errors: ['\u001B[2Jboom'],
+    schema: 1, run: 'r', suite: 'toy', outcome: 'failed', startedAt: at, durationMs: 9000, facts: {}, notes: [], errors: ['\u001B[2Jboom'],
     lanes: [{
       name: 'a', purpose: 'selected', status: 'failed', startedAt: at, durationMs: 1, steps: [],
       verdict: { class: 'drift', diagnosis: 'it looks odd', evidence: ['logs/a.log'] },
@@ -74,7 +74,7 @@ test('checks that fail beside the verdict are told too, results elsewhere by the
         { name: 'own', status: 'failed', durationMs: 1, message: 'expected 1 to be 2' },
       ],
     }],
-    teardown: { durationMs: 1, ended: 0, leftovers: [], workspaceKept: true },
+    teardown: { durationMs: 1, ended: 0, leftovers: [], hostChanges: [], workspaceKept: true, processesKept: false },
   }
   expect(closingLines(record, { results: '/results/r', workspace: '/w', cwd: '/cwd' }, plain).join('\n')).toMatchInlineSnapshot(`
     "

@@ -1,5 +1,6 @@
-import { isAbsolute, relative } from 'node:path'
+import { isAbsolute, join, relative } from 'node:path'
 import type { LaneRecord, ProgressEvent, RunRecord } from '../harness/record.ts'
+import { shellWord } from '../harness/shell-word.ts'
 import { xmlText } from './xml-text.ts'
 
 export interface Paint {
@@ -28,7 +29,12 @@ export function progressLines(event: ProgressEvent, paint: Paint): string[] {
       return stepLines(event, paint)
     case 'lane-ended':
       return event.status === 'skipped' ? ['', `${paint.strong(`lane ${event.lane}`)} skipped: ${oneLine(event.reason ?? '')}`] : []
+    case 'step-slow':
+      return [`  ${paint.faint('!')} ${stepLabel(event.step)}${elapsed(event.elapsedMs, event.budgetMs)}   ${paint.faint('half of its budget is gone')}`]
+    case 'note':
+      return indent(`${paint.faint('note')} ${plain(event.text)}`, '  ')
     case 'fact':
+    case 'paused':
     case 'step-started':
     case 'teardown-started':
     case 'teardown-ended':
@@ -75,7 +81,14 @@ export function closingLines(record: RunRecord, { results, workspace, cwd }: Pla
   for (const lane of record.lanes) if (lane.status === 'failed') lines.push('', ...failureLines(lane, results, shown, paint))
   for (const error of record.errors) lines.push('', ...indent(`${paint.bad('error outside the lanes')}: ${plain(error)}`, ''))
   lines.push('', teardownLine(record, paint))
-  if (record.teardown?.workspaceKept === true) lines.push(`${paint.faint('sandbox')} ${workspace}`)
+  if (record.paused) lines.push(`${paint.faint('read   ')} ${join(workspace, record.paused.file)}`)
+  if (record.teardown?.workspaceKept === true) {
+    lines.push(
+      `${paint.faint('sandbox')} ${workspace}`,
+      `${paint.faint('go on  ')} SMOKE_WORKSPACE=${shellWord(workspace)} SMOKE_REUSE=1 npx vitest run smoke`,
+      `${paint.faint('give up')} npx clone-smoke cleanup ${shellWord(workspace)}`,
+    )
+  }
   lines.push(`${paint.faint('report')} ${shown(results)}/junit.xml, run.json, transcripts/, logs/`)
   return lines
 }
@@ -100,12 +113,17 @@ function failureLines(lane: LaneRecord, results: string, shown: (path: string) =
 function teardownLine(record: RunRecord, paint: Paint): string {
   const total = `${(record.durationMs / 1000).toFixed(1)} s`
   if (!record.teardown) return `${paint.bad(record.outcome)} in ${total}; the teardown did not run to its end`
-  const { leftovers, workspaceKept } = record.teardown
-  const left = leftovers.length > 0
-    ? paint.bad(`left behind: ${plain(leftovers.join('; '))}`)
-    : workspaceKept ? 'workspace kept, no process left' : `nothing left behind (${(record.teardown.durationMs / 1000).toFixed(1)} s)`
-  const outcome = record.outcome === 'passed' ? paint.good('passed') : paint.bad(record.outcome)
-  return `${outcome} in ${total}, ${left}`
+  const { leftovers, hostChanges, workspaceKept, processesKept } = record.teardown
+  const left = [
+    ...(leftovers.length > 0 ? [paint.bad(`left behind: ${plain(leftovers.join('; '))}`)] : []),
+    ...(hostChanges.length > 0 ? [paint.bad(`changed outside the sandbox: ${plain(hostChanges.join('; '))}`)] : []),
+  ]
+  if (left.length === 0) {
+    const gone = `nothing left behind (${(record.teardown.durationMs / 1000).toFixed(1)} s)`
+    left.push(processesKept ? 'workspace kept, its stack is left running' : workspaceKept ? 'workspace kept, no process left' : gone)
+  }
+  const outcome = record.outcome === 'passed' ? paint.good('passed') : record.outcome === 'paused' ? paint.strong(`paused before "${record.paused?.stage ?? ''}"`) : paint.bad(record.outcome)
+  return `${outcome} in ${total}, ${left.join('; ')}`
 }
 
 const indent = (text: string, by: string): string[] => text.split('\n').map((line) => by + line)

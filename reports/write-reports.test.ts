@@ -9,7 +9,7 @@ let base = ''
 beforeEach(() => { base = mkdtempSync(join(tmpdir(), 'write-')) })
 afterEach(() => { rmSync(base, { recursive: true, force: true }) })
 
-const record: RunRecord = { schema: 1, run: 'r', suite: 's', outcome: 'passed', startedAt: '', durationMs: 1, facts: {}, lanes: [], errors: [], teardown: null }
+const record: RunRecord = { schema: 1, run: 'r', suite: 's', outcome: 'passed', startedAt: '', durationMs: 1, facts: {}, notes: [], lanes: [], errors: [], teardown: null }
 
 test('both reports and the link are written, and written again over the old ones', () => {
   const results = join(base, 'r')

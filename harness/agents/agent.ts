@@ -62,4 +62,6 @@ export interface Agent {
   readonly version: string
   readonly file: string
   run(session: AgentSession, host: ProcessHost): Promise<AgentOutcome>
+  /** The command line with which a person plays the same session with a login and a model of their own. */
+  commandForPerson(session: Pick<AgentSession, 'prompt' | 'cwd' | 'servers' | 'deadlineMs'>): readonly string[]
 }

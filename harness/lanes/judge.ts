@@ -7,11 +7,13 @@ import { describeCall, includes } from './match.ts'
 /** What is known about a stage when its agent has ended. */
 export interface StageEvidence {
   readonly outcome: AgentOutcome
+  /** Who made the calls, for messages: `the agent` where it is left out. */
+  readonly actor?: string
   /** Tools the model was offered, as `server/tool`. */
   readonly offered: readonly string[]
-  /** Deviations from the script that the model saw. */
   /** Tools that were not there when the agent was asked to call them, as `server/tool`. */
   readonly missing?: readonly string[]
+  /** Deviations from the script that the model saw. */
   readonly modelProblems: readonly string[]
   /** Said when the agent asked the model less often than the script has answers. */
   readonly shortfall?: string | undefined
@@ -43,7 +45,7 @@ const unknown = (detail: string): FindingRecord => ({ answer: 'unknown', detail 
  * and answer it (the stack's log), did it take effect (the stack's state). The first `no` is the verdict.
  */
 export async function judgeStage(expectations: readonly Expectation[], evidence: StageEvidence): Promise<Judgement> {
-  const { outcome, files } = evidence
+  const { outcome, files, actor = 'the agent' } = evidence
   let verdict: Verdict | undefined
   const blame = (verdictClass: VerdictClass, diagnosis: string, remedy?: string): void => {
     verdict ??= fail(verdictClass, diagnosis, { evidence: files, remedy }).verdict
@@ -65,15 +67,15 @@ export async function judgeStage(expectations: readonly Expectation[], evidence:
       const name = `${expectation.server}/${expectation.tool}`
       const missing = !evidence.offered.includes(name) || evidence.missing?.includes(name) === true
       if (logged) {
-        blame('evidence-conflict', `the server received ${title}, but the agent's transcript does not show it`)
+        blame('evidence-conflict', `the server received ${title}, but ${actor}'s transcript does not show it`)
       } else if (missing && outcome.problem === undefined) {
-        blame('tool-missing', `tool ${expectation.tool} of server ${expectation.server} was not offered to the agent; offered: ${list(evidence.offered)}`)
+        blame('tool-missing', `tool ${expectation.tool} of server ${expectation.server} was not offered to ${actor}; offered: ${list(evidence.offered)}`)
       } else {
-        blame('not-attempted', `the agent did not call ${title}${outcome.calls.some((call) => matches(call, expectation)) ? ' in its turn' : ''}; it called ${list(outcome.calls.map(describeCall))}`)
+        blame('not-attempted', `${actor} did not call ${title}${outcome.calls.some((call) => matches(call, expectation)) ? ' in its turn' : ''}; it called ${list(outcome.calls.map(describeCall))}`)
       }
       calls.push({
         ...record,
-        attempted: no(missing ? `not offered; the agent had ${list(evidence.offered)}` : 'not in the transcript'),
+        attempted: no(missing ? `not offered; ${actor} had ${list(evidence.offered)}` : 'not in the transcript'),
         executed: logged ? yes('in the stack log all the same') : unknown('not attempted'),
         effective: unknown('not attempted'),
       })

@@ -1,10 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { StageRecord } from '../record.ts'
 import type { AnyLane, StageDefinition, StepContext, StepDefinition } from '../suite.ts'
-import { fail, verdictOf, type Verdict } from '../verdict.ts'
+import { fail, verdictOf, VerdictError, type Verdict } from '../verdict.ts'
 import type { ProcessHost } from '../processes/process.ts'
+import type { Usage } from '../processes/usage.ts'
+import { Paused } from './pause.ts'
 import type { Recorder } from './recorder.ts'
-import { createStepContext, type ContextBase } from './step-context.ts'
+import { createStepContext, type ContextBase, type RestartWith } from './step-context.ts'
 
 export interface StepResult {
   readonly status: 'passed' | 'failed' | 'skipped'
@@ -14,7 +16,9 @@ export interface StepResult {
 }
 
 export interface LaneOutcome {
-  readonly status: 'passed' | 'failed'
+  readonly status: 'passed' | 'failed' | 'paused'
+  /** Why it was paused. */
+  readonly reason?: string
   readonly verdict?: Verdict
   /** False when the lane failed between its steps, where no step can show it. */
   readonly insideStep?: boolean
@@ -25,14 +29,21 @@ export interface LaneOutcome {
 export interface LaneSurroundings {
   readonly base: ContextBase
   readonly clone: (name: string, run: StepContext['run']) => ReturnType<StepContext['clone']>
+  readonly restartWith: RestartWith
   readonly host: ProcessHost
   readonly recorder: Recorder
   /** Aborts when the run is stopped from outside. */
   readonly stopped: AbortSignal
   /** Looks at once whether the run is to stop: what fails because of that must not be blamed on the stack. */
   readonly noticeStop: () => void
-  readonly budgetScale: number
-  readonly stageMs: number
+  /** Aborts when the run must end for a cause of its own, a VerdictError: nothing was heard, or a limit was passed. */
+  readonly alarm: AbortSignal
+  /** What a step may take, in milliseconds. */
+  readonly budgetMs: (definition: StepDefinition | StageDefinition<never>) => number
+  /** Looks at the stack and writes down what is seen; undefined where the suite describes no stack. Never rejects. */
+  readonly diagnose: (why: string, name: string) => Promise<{ readonly file: string; readonly finding?: string } | undefined>
+  /** What the sandbox's processes used since the last call. */
+  readonly takeUsage: () => Usage
   readonly afterEachStep: (context: StepContext, step: string) => Promise<void>
   readonly runStage: (
     name: string, definition: StageDefinition<never>, context: StepContext, record: (stage: StageRecord) => void,
@@ -40,6 +51,9 @@ export interface LaneSurroundings {
 }
 
 const overBudget = 'the budget is used up'
+
+/** Failures of which the state of the stack may tell the cause. */
+const worthALook: ReadonlySet<Verdict['class']> = new Set(['readiness', 'agent-hang', 'stalled', 'resources'])
 
 /** A step that was told to stop may take this long to let go before it is left behind. Milliseconds. */
 const letGoMs = 10_000
@@ -53,6 +67,7 @@ export class LaneRun {
   readonly #results = new Map<string, PromiseWithResolvers<StepResult>>()
   readonly #begun = new Set<string>()
   readonly #settled = new Map<string, StepResult>()
+  readonly #looked = new Set<string>()
 
   constructor(lane: AnyLane, facts: object, surroundings: LaneSurroundings) {
     this.lane = lane
@@ -68,16 +83,9 @@ export class LaneRun {
     return result.promise
   }
 
-  /** What a step of this lane may take, in milliseconds. */
-  #budgetOf(definition: StepDefinition | StageDefinition<never>): number {
-    const { stageMs, budgetScale, base } = this.#around
-    if (definition.kind === 'stage') return stageMs
-    return definition.budgetMs * budgetScale + (definition.restarts ? base.restartSeconds * 1000 : 0)
-  }
-
   /** A lane that waits outside its steps has no budget to end it; all its budgets together are enough for any. */
   async #bounded<T>(work: Promise<T>): Promise<T> {
-    const total = Object.values(this.lane.steps).reduce((sum, definition) => sum + this.#budgetOf(definition) + 2 * letGoMs, letGoMs)
+    const total = Object.values(this.lane.steps).reduce((sum, definition) => sum + this.#around.budgetMs(definition) + 2 * letGoMs, letGoMs)
     const done = new AbortController()
     const late = (async (): Promise<never> => {
       await Promise.race([delay(total, undefined, { signal: done.signal }), aborted(this.#around.stopped, done.signal)])
@@ -101,6 +109,12 @@ export class LaneRun {
         facts,
         step: <T>(name: string, work: (context: StepContext) => Promise<T>) => this.#step(name, work),
         stage: (name: string) => this.#stage(name),
+        skip: (name: string, reason: string) => {
+          this.#definition(name)
+          this.#skip(name, reason)
+        },
+        testScope: this.#around.base.testScope,
+        options: this.#around.base.options,
       }
       const left = await this.#bounded(this.lane.work(context as never))
       const swallowed = [...this.#settled].find(([, result]) => result.status === 'failed')
@@ -111,6 +125,10 @@ export class LaneRun {
       }
       return { status: 'passed', facts: left }
     } catch (error) {
+      if (error instanceof Paused) {
+        for (const name of this.#results.keys()) if (!this.#settled.has(name)) this.#skip(name, error.message)
+        return { status: 'paused', reason: error.message }
+      }
       const failed = [...this.#settled].find(([, result]) => result.status === 'failed')
       const verdict = failed?.[1].verdict ?? verdictOf(error)
       const reason = failed === undefined ? 'the lane failed outside its steps' : `step "${failed[0]}" failed`
@@ -150,24 +168,35 @@ export class LaneRun {
     work: (context: StepContext) => Promise<T>,
     stageRecord: () => StageRecord | undefined = () => undefined,
   ): Promise<T> {
-    const { recorder, stopped } = this.#around
-    const budgetMs = this.#budgetOf(definition)
+    const { recorder, stopped, alarm } = this.#around
+    const budgetMs = this.#around.budgetMs(definition)
     // The agent keeps to the stage's own deadline; the judging after it needs a moment more.
     const boundMs = definition.kind === 'stage' ? budgetMs + letGoMs : budgetMs
     const startedAt = performance.now()
     const logs = new Set<string>()
     const over = new AbortController()
-    const timer = setTimeout(() => { over.abort(overBudget) }, boundMs)
+    const time = { isUp: false }
+    const half = setTimeout(() => {
+      recorder.add({ type: 'step-slow', lane: this.lane.name, step: name, elapsedMs: performance.now() - startedAt, budgetMs })
+    }, budgetMs / 2)
+    const timer = setTimeout(() => {
+      time.isUp = true
+      // While everything still stands: what is looked at afterwards has been ended.
+      void this.#diagnose(name, `step "${name}" is over its budget of ${boundMs / 1000} s`, logs).then(() => { over.abort(overBudget) })
+    }, boundMs)
     const failed = new AbortController()
-    const { context, settled } = this.#context(name, definition, AbortSignal.any([over.signal, failed.signal, stopped]), () => boundMs - (performance.now() - startedAt), logs)
+    const { context, settled } = this.#context(name, definition, AbortSignal.any([over.signal, failed.signal, stopped, alarm]), () => boundMs - (performance.now() - startedAt), logs)
     recorder.add({ type: 'step-started', lane: this.lane.name, step: name, kind: definition.kind, budgetMs })
     const finish = (result: StepResult): void => {
       const stage = stageRecord()
+      const usage = this.#around.takeUsage()
       recorder.add({
         type: 'step-ended', lane: this.lane.name, step: name, status: result.status, logs: [...logs],
         durationMs: performance.now() - startedAt, budgetMs,
+        ...(result.reason !== undefined && { reason: result.reason }),
         ...(result.verdict && { verdict: { ...result.verdict, evidence: [...result.verdict.evidence] } }),
         ...(stage && { stage }),
+        ...(usage.samples > 0 && { usage }),
       })
       this.#settle(name, { ...result, ...(stage && { stage }) })
     }
@@ -175,6 +204,7 @@ export class LaneRun {
       const value = await bounded(work(context), context.signal)
       clearTimeout(timer)
       // Work that does not listen may come back late, and must not pass for that.
+      if (time.isUp) over.abort(overBudget)
       context.signal.throwIfAborted()
       await this.#around.afterEachStep({ ...context, signal: stopped }, name)
       finish({ status: 'passed' })
@@ -183,12 +213,30 @@ export class LaneRun {
       // One of several commands failed: the others must not go on behind the back of what follows.
       failed.abort('another command of the step failed')
       await settled()
-      const verdict = this.#explain(error, name, definition, { boundMs, over: over.signal.aborted, logs })
+      if (error instanceof Paused) {
+        finish({ status: 'skipped', reason: error.message })
+        throw error
+      }
+      let verdict = this.#explain(error, name, definition, { boundMs, over: time.isUp, logs })
+      if (worthALook.has(verdict.class) && !this.#looked.has(name)) {
+        const found = await this.#diagnose(name, `${verdict.class}: ${verdict.diagnosis}`, logs)
+        if (found) verdict = { ...verdict, evidence: [...new Set([...verdict.evidence, found.file])] }
+      }
       finish({ status: 'failed', verdict })
-      throw error
+      throw new VerdictError(verdict, { cause: error })
     } finally {
       clearTimeout(timer)
+      clearTimeout(half)
     }
+  }
+
+  /** One look per step: the first one, while everything still stands, is the telling one. */
+  async #diagnose(step: string, why: string, logs: Set<string>): Promise<{ readonly file: string; readonly finding?: string } | undefined> {
+    if (this.#looked.has(step)) return undefined
+    this.#looked.add(step)
+    const found = await this.#around.diagnose(why, `${this.lane.name}-${step}`)
+    if (found) logs.add(found.file)
+    return found
   }
 
   #explain(
@@ -198,6 +246,10 @@ export class LaneRun {
     this.#around.noticeStop()
     if (this.#around.stopped.aborted) {
       return fail('interrupted', `step "${name}" was stopped: ${String(this.#around.stopped.reason)}`).verdict
+    }
+    if (this.#around.alarm.aborted) {
+      const { verdict } = this.#around.alarm.reason as VerdictError
+      return { ...verdict, diagnosis: `step "${name}": ${verdict.diagnosis}`, evidence: [...new Set([...verdict.evidence, ...facts.logs])] }
     }
     const own = verdictOf(error, definition.kind === 'step' ? definition.failsAs : 'harness-bug')
     if (!facts.over) return own
@@ -209,9 +261,9 @@ export class LaneRun {
   }
 
   #context(step: string, definition: StepDefinition | StageDefinition<never>, signal: AbortSignal, leftMs: () => number, logs: Set<string>): ReturnType<typeof createStepContext> {
-    const { base, host, clone } = this.#around
+    const { base, host, clone, restartWith } = this.#around
     return createStepContext({
-      base, host, clone, signal, leftMs, lane: this.lane.name, step,
+      base, host, clone, restartWith, signal, leftMs, lane: this.lane.name, step,
       failsAs: definition.kind === 'step' ? definition.failsAs : 'check-failed', onLog: (log) => logs.add(log),
     })
   }

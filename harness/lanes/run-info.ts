@@ -1,4 +1,5 @@
-import type { Options } from '../options.ts'
+import type { Options } from '../options/resolve.ts'
+import type { Marker } from '../sandbox/workspace.ts'
 
 /** What the main process tells the worker about the run. Plain data: it crosses a process border. */
 export interface RunInfo {
@@ -11,6 +12,15 @@ export interface RunInfo {
   readonly agentFile: string
   /** Lane names in declared order. */
   readonly lanes: readonly string[]
+  /** Where the run goes on with the workspace of an earlier one. */
+  readonly resumed?: {
+    readonly run: string
+    readonly lanes: Marker['lanes']
+    /** Lanes that need not run again. */
+    readonly done: readonly string[]
+    /** The stack was left running. */
+    readonly alive: boolean
+  }
   /** Lanes that were asked for; the others run only where a selected one needs their state. */
   readonly selected: readonly string[]
 }

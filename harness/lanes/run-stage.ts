@@ -6,20 +6,25 @@ import type { ProcessHost } from '../processes/process.ts'
 import type { StageRecord } from '../record.ts'
 import type { AgentWiring, ReceivedCall, StageDefinition, StepContext } from '../suite.ts'
 import { VerdictError } from '../verdict.ts'
-import { judgeStage } from './judge.ts'
+import { judgeStage, type Expectation } from './judge.ts'
 
-export interface StageRun {
+/** A stage, whoever plays it. */
+export interface StageSession {
   readonly name: string
   readonly definition: StageDefinition<never>
   readonly facts: never
   readonly context: StepContext
-  readonly agent: Agent
-  readonly host: ProcessHost
   readonly wiring: AgentWiring
   readonly deadlineMs: number
   /** Path of the transcript, `<stage>.jsonl`; the other files of the stage stand beside it. */
   readonly transcript: string
   readonly record: (stage: StageRecord) => void
+}
+
+/** A stage that an agent plays. */
+export interface StageRun extends StageSession {
+  readonly agent: Agent
+  readonly host: ProcessHost
 }
 
 /** How long a stack may take to write down what it received. Milliseconds. */
@@ -33,6 +38,13 @@ async function receivedSince(before: number, completed: number, wiring: AgentWir
     if (received.length >= completed || performance.now() > deadline) return received
     await delay(50)
   }
+}
+
+/** The calls of a stage, with the checks of their effects bound to where they are made. */
+export function expectationsOf({ definition, context, facts }: Pick<StageSession, 'definition' | 'context' | 'facts'>): Expectation[] {
+  return definition.calls.map((call) => ({
+    ...call, verifyEffect: (evidence) => call.verifyEffect(evidence, { ...context, facts }),
+  }))
 }
 
 /** Lets the agent play a stage against the stack and judges what came of it. @throws VerdictError with the first cause */
@@ -61,9 +73,7 @@ export async function runStage(run: StageRun): Promise<void> {
   const received = await receivedSince(before, outcome.calls.filter(({ status }) => status === 'completed').length, wiring)
   const shown = (path: string): string => relative(context.paths.root, path)
   const { calls, verdict } = await judgeStage(
-    definition.calls.map((call) => ({
-      ...call, verifyEffect: (evidence) => call.verifyEffect(evidence, { ...context, facts }),
-    })),
+    expectationsOf(run),
     { outcome, offered: seen.offeredTools, missing: seen.missing.map(({ server, tool }) => `${server}/${tool}`), modelProblems: seen.problems, shortfall: seen.shortfall, received, files: [shown(transcript), shown(stderr), shown(modelLog)] },
   )
   run.record({

@@ -1,31 +1,38 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
 import type { Agent } from '../agents/agent.ts'
 import { createProcessHost } from '../processes/host.ts'
 import type { ProcessHost } from '../processes/process.ts'
-import { cloneSource, parseSource } from '../sandbox/clone.ts'
+import { startSampler, type UsageSampler } from '../processes/usage.ts'
+import { cloneSource, effectiveSource } from '../sandbox/clone.ts'
+import { captureDebugLogs, markDebugLogs, startCollectors } from '../sandbox/debug-capture.ts'
 import { sandboxEnvironment } from '../sandbox/environment.ts'
-import { appendToLedger } from '../sandbox/ledger.ts'
-import { workspacePaths, type WorkspacePaths } from '../sandbox/workspace.ts'
+import { ownedProcesses } from '../sandbox/finish.ts'
+import { appendToLedger, readLedger } from '../sandbox/ledger.ts'
+import { readState, writeState, type SandboxState } from '../sandbox/state.ts'
+import { updateMarker, workspacePaths, type Marker, type WorkspacePaths } from '../sandbox/workspace.ts'
+import { diagnose } from '../stack/diagnose.ts'
+import { restartStack } from '../stack/restart.ts'
+import type { SandboxView, StackDescription } from '../stack/stack.ts'
 import type { AnyLane, AnySuite, StepContext } from '../suite.ts'
 import { fail, VerdictError, type Verdict } from '../verdict.ts'
+import { attemptGraceMs, budgetMsOf, diagnosisMs } from './budget.ts'
 import { LaneRun, type LaneSurroundings } from './lane-run.ts'
+import { ManualStages } from './manual.ts'
 import { Recorder } from './recorder.ts'
 import { createStepContext } from './step-context.ts'
 import { routeBetween } from './route.ts'
 import type { RunInfo } from './run-info.ts'
 import { runStage } from './run-stage.ts'
 
-interface SandboxState {
-  readonly name: string
-  readonly facts: object
-}
-
 /** How often the worker looks whether it is to stop: a signal may reach the main process alone. Milliseconds. */
 const stopPollMs = 100
 
 /** How long a suite's own way to stop its stack may take. Milliseconds. */
 const stopTimeoutMs = 10_000
+
+/** How often the processes of the sandbox are counted and weighed. Milliseconds. */
+const usageMs = 1000
 
 /**
  * Runs the lanes of one run, each at most once, in one process. Knows the state of the sandbox and how to bring it to
@@ -39,27 +46,56 @@ export class LaneRunner {
   readonly #recorder: Recorder
   readonly #env: Record<string, string>
   readonly #stop = new AbortController()
+  readonly #alarm = new AbortController()
+  readonly #manual: ManualStages
+  readonly #usage: UsageSampler
   readonly #createAgent: (env: Record<string, string>) => Promise<Agent>
   readonly #runs = new Map<string, LaneRun>()
   readonly #times = new Map<string, number>()
-  readonly #concluded = new Map<string, 'passed' | 'failed'>()
-  #state: SandboxState = { name: 'nothing', facts: {} }
-  /** The lane that left the sandbox in a state nobody knows, and why. */
-  #broken: { lane: string; why: string } | undefined
+  readonly #concluded = new Map<string, 'passed' | 'failed' | 'paused'>()
+  readonly #checkouts: Record<string, Marker['sources'][string]> = {}
+  #state: SandboxState = { schema: 2, state: 'nothing', facts: {} }
+  /** The lane after which nothing more can run, and why. */
+  #closed: string | undefined
+  #resumed: boolean
   #agent: Promise<Agent> | undefined
+  #lastSign = { at: performance.now(), line: '(nothing yet)' }
+  #raised = false
 
   constructor(info: RunInfo, suite: AnySuite, createAgent: (env: Record<string, string>) => Promise<Agent>) {
     this.#info = info
     this.#suite = suite
     this.#createAgent = createAgent
     this.#paths = workspacePaths(info.workspace)
-    this.#host = createProcessHost(this.#paths.ledger)
-    this.#recorder = new Recorder(this.#paths.progress)
-    this.#env = {
-      ...sandboxEnvironment(this.#paths, info.sandboxId, process.env),
-      ...suite.environment(this.#paths, info.ports, process.env),
+    const host = createProcessHost(this.#paths.ledger)
+    this.#host = {
+      start: (command) => host.start({
+        ...command,
+        onLine: (line, stream) => {
+          this.#hear(line)
+          command.onLine?.(line, stream)
+        },
+      }),
     }
-    setInterval(this.#noticeStop, stopPollMs).unref()
+    this.#recorder = new Recorder(this.#paths.progress, (type) => { this.#hear(`(${type})`) })
+    this.#env = {
+      ...sandboxEnvironment(this.#paths, info.sandboxId, process.env, info.options.cache),
+      ...suite.environment(this.#paths, info.ports, process.env),
+      ...(info.options.captureDebugTools && suite.debug?.environment(this.#paths)),
+    }
+    if (info.resumed) this.#state = readState(this.#paths.state)
+    this.#resumed = info.resumed === undefined || info.resumed.alive
+    this.#manual = new ManualStages({ info, suite, paths: this.#paths, env: this.#env, waiting: this.#state.paused })
+    const { memoryLimit, processLimit } = info.options
+    this.#usage = startSampler({
+      pids: () => this.#processes().map(({ pid }) => pid), intervalMs: usageMs,
+      limits: { ...(memoryLimit > 0 && { memoryBytes: memoryLimit * 2 ** 20 }), ...(processLimit > 0 && { processes: processLimit }) },
+      onOver: (what) => { void this.#raise(fail('resources', what, { remedy: 'find out what grows; SMOKE_MEMORY_LIMIT and SMOKE_PROCESS_LIMIT set the limits' })) },
+    })
+    setInterval(() => {
+      this.#noticeStop()
+      this.#noticeSilence()
+    }, stopPollMs).unref()
   }
 
   get paths(): WorkspacePaths {
@@ -72,6 +108,28 @@ export class LaneRunner {
     this.#stop.abort(readFileSync(this.#paths.stop, 'utf8').trim())
   }
 
+  #hear(line: string): void {
+    this.#lastSign = { at: performance.now(), line }
+  }
+
+  #noticeSilence(): void {
+    const { heartbeatTimeout } = this.#info.options
+    const running = [...this.#runs.keys()].some((name) => !this.#concluded.has(name))
+    if (!running || heartbeatTimeout === 0 || performance.now() - this.#lastSign.at < heartbeatTimeout * 1000) return
+    void this.#raise(fail('stalled', `nothing was heard for ${heartbeatTimeout} s; the last sign of life was: ${this.#lastSign.line.slice(0, 300)}`, {
+      remedy: 'find out what hangs; SMOKE_HEARTBEAT_TIMEOUT sets the window',
+    }))
+  }
+
+  /** Ends the run for a cause of its own, after a look at the stack while everything still stands. */
+  async #raise(cause: VerdictError): Promise<void> {
+    if (this.#raised) return
+    this.#raised = true
+    const { verdict } = cause
+    const found = await this.#diagnose(`${verdict.class}: ${verdict.diagnosis}`, verdict.class)
+    this.#alarm.abort(found ? fail(verdict.class, verdict.diagnosis, { evidence: [found.file], remedy: verdict.remedy }) : cause)
+  }
+
   /**
    * Brings the sandbox to what the lane needs and starts the lane.
    * Returns why it cannot run, or its run.
@@ -80,12 +138,23 @@ export class LaneRunner {
     const existing = this.#runs.get(name)
     if (existing) return existing
     const lane = this.#lane(name)
-    const refused = await this.#bringTo(lane.needs)
+    const refused = this.#notNow(lane) ?? await this.#bringTo(lane.needs)
     if (refused !== undefined) {
       this.#recorder.add({ type: 'lane-ended', lane: name, status: 'skipped', durationMs: 0, reason: refused })
       return { refused }
     }
     return this.#start(lane, 'selected')
+  }
+
+  /** Why a lane need not or must not run in this run. */
+  #notNow(lane: AnyLane): string | undefined {
+    const { options, resumed, selected } = this.#info
+    const [first] = this.#suite.lanes
+    if (options.bootstrapOnly && lane !== first) return `the run ends after lane "${first?.name ?? ''}" (SMOKE_BOOTSTRAP_ONLY)`
+    if (!resumed?.done.includes(lane.name)) return undefined
+    // When all that was asked for is done already, it is asked for again; only what needs an empty sandbox cannot be.
+    const goesOn = selected.some((name) => !resumed.done.includes(name))
+    return goesOn || lane.needs === 'nothing' ? `done in an earlier run (${resumed.run}); the workspace was taken over in the state "${this.#state.state}"` : undefined
   }
 
   /** Closes a lane: its outcome and the suite author's own checks decide the sandbox's state. */
@@ -95,21 +164,38 @@ export class LaneRunner {
     const outcome = await run.ended
     const checks = failedChecks.length === 0 ? undefined : fail('check-failed', `failed: ${failedChecks.join('; ')}`).verdict
     const verdict: Verdict | undefined = outcome.verdict ?? checks
+    const durationMs = performance.now() - this.#startedAt(name)
     const { needs, leaves } = run.lane
-    if (!verdict && outcome.facts) {
-      this.#state = { name: leaves, facts: outcome.facts }
-    } else if (needs !== leaves) {
-      this.#broken = { lane: name, why: verdict?.class ?? 'it left no state' }
+    if (outcome.status === 'paused') {
+      this.#closed = outcome.reason
+      this.#concluded.set(name, 'paused')
+      this.#recorder.add({ type: 'lane-ended', lane: name, status: 'skipped', durationMs, reason: outcome.reason ?? '' })
+      this.#save({ broken: undefined, paused: this.#manual.waiting })
+      return
     }
     this.#concluded.set(name, verdict ? 'failed' : 'passed')
     this.#recorder.add({
-      type: 'lane-ended', lane: name, status: verdict ? 'failed' : 'passed', durationMs: performance.now() - this.#startedAt(name),
+      type: 'lane-ended', lane: name, status: verdict ? 'failed' : 'passed', durationMs,
       ...(verdict && { verdict: { ...verdict, evidence: [...verdict.evidence] } }),
     })
-    writeFileSync(this.#paths.state, `${JSON.stringify({
-      schema: 1, state: this.#broken ? null : this.#state.name, facts: this.#broken ? null : this.#state.facts,
-      lanes: Object.fromEntries(this.#concluded),
-    }, null, 2)}\n`)
+    if (!verdict && outcome.facts) {
+      this.#save({ state: leaves, facts: outcome.facts, broken: undefined, paused: this.#manual.waiting })
+    } else if (needs !== leaves || name === resumeLane) {
+      this.#closed = `lane "${name}" failed: ${verdict?.class ?? 'it left no state'}`
+      this.#save({ broken: { lane: name, why: verdict?.class ?? 'it left no state' }, paused: this.#manual.waiting })
+    }
+    if (name === resumeLane) return
+    updateMarker(this.#paths.root, { lanes: { ...this.#info.resumed?.lanes, ...this.#outcomes() } })
+  }
+
+  #outcomes(): Record<string, 'passed' | 'failed'> {
+    return Object.fromEntries([...this.#concluded].filter((entry): entry is [string, 'passed' | 'failed'] => entry[1] !== 'paused' && entry[0] !== resumeLane))
+  }
+
+  #save(change: { [Key in keyof SandboxState]?: SandboxState[Key] | undefined }): void {
+    const next = { ...this.#state, ...change }
+    this.#state = Object.fromEntries(Object.entries(next).filter(([, value]) => value !== undefined)) as unknown as SandboxState
+    writeState(this.#paths.state, this.#state)
   }
 
   /** The facts a lane left, for its author's checks. */
@@ -120,7 +206,7 @@ export class LaneRunner {
   /** What a check of the author's own can use. Its commands may take as long as the test, whose signal ends them. */
   contextFor(lane: string, check: string, signal: AbortSignal): StepContext {
     return createStepContext({
-      base: this.#base(), host: this.#host, clone: this.#clone, lane, step: check, failsAs: 'check-failed',
+      base: this.#base(), host: this.#host, clone: this.#clone, restartWith: this.#restartWith, lane, step: check, failsAs: 'check-failed',
       signal: AbortSignal.any([signal, this.#stop.signal]), leftMs: () => Infinity, onLog: () => undefined,
     }).context
   }
@@ -137,15 +223,28 @@ export class LaneRunner {
 
   async #bringTo(state: string): Promise<string | undefined> {
     if (this.#stop.signal.aborted) return `the run was stopped: ${String(this.#stop.signal.reason)}`
-    if (this.#broken) return `lane "${this.#broken.lane}" failed: ${this.#broken.why}`
-    const route = routeBetween(this.#suite.lanes.filter((lane) => !this.#runs.has(lane.name)), this.#state.name, state)
-    if (!route) return `no lane leads from the state "${this.#state.name}" to "${state}"`
+    if (this.#alarm.signal.aborted) return `the run was ended: ${(this.#alarm.signal.reason as VerdictError).verdict.class}`
+    if (this.#closed !== undefined) return this.#closed
+    if (!this.#resumed) {
+      this.#resumed = true
+      const lane = this.#suite.resume?.[this.#state.state]
+      // Whoever made the plan has looked: a state that cannot be resumed is refused before anything is touched.
+      if (!lane) throw new Error(`suite ${this.#suite.name} cannot go on in the state ${this.#state.state}`)
+      await this.#setUp({ ...lane, name: resumeLane })
+      return this.#bringTo(state)
+    }
+    const route = routeBetween(this.#suite.lanes.filter((lane) => !this.#runs.has(lane.name)), this.#state.state, state)
+    if (!route) return `no lane leads from the state "${this.#state.state}" to "${state}"`
     for (const lane of route) {
-      this.#start(lane, 'set-up')
-      await this.conclude(lane.name, [])
-      if (this.#concluded.get(lane.name) === 'failed') return this.#bringTo(state)
+      await this.#setUp(lane)
+      if (this.#concluded.get(lane.name) !== 'passed') return this.#bringTo(state)
     }
     return undefined
+  }
+
+  async #setUp(lane: AnyLane): Promise<void> {
+    this.#start(lane, 'set-up')
+    await this.conclude(lane.name, [])
   }
 
   #start(lane: AnyLane, purpose: 'selected' | 'set-up'): LaneRun {
@@ -154,24 +253,60 @@ export class LaneRunner {
       type: 'lane-started', lane: lane.name, purpose, index: order.indexOf(lane.name) + 1, of: order.length,
     })
     this.#times.set(lane.name, performance.now())
+    // If the whole run dies in the middle of it, whoever goes on must know.
+    if (lane.needs !== lane.leaves) this.#save({ broken: { lane: lane.name, why: 'it did not come to its end' } })
     const run = new LaneRun(lane, this.#state.facts, this.#surroundings(lane))
     this.#runs.set(lane.name, run)
     return run
   }
 
   readonly #clone: LaneSurroundings['clone'] = async (name, run) => {
-    const asked = this.#info.options.sources[name]
-    const source = asked === undefined ? this.#suite.sources[name] : parseSource(asked)
-    if (!source) throw new Error(`suite ${this.#suite.name} has no source ${name}`)
+    const own = this.#suite.sources[name]
+    if (!own) throw new Error(`suite ${this.#suite.name} has no source ${name}`)
+    const { sources, refs } = this.#info.options
+    const source = effectiveSource(own, sources[name], refs[name])
     const checkout = await cloneSource(name, source, this.#paths.root, run)
-    this.#recorder.add({ type: 'fact', name: `source.${name}`, value: `${asked ?? checkout.from} at ${checkout.commit}` })
+    const from = source.kind === 'git' ? source.url : source.folder
+    this.#recorder.add({ type: 'fact', name: `source.${name}`, value: `${sources[name] ?? checkout.from} at ${checkout.commit}` })
+    this.#checkouts[name] = { from, kind: source.kind, ...(source.kind === 'git' && source.ref !== undefined && { ref: source.ref }), commit: checkout.commit }
+    updateMarker(this.#paths.root, { sources: { ...this.#checkouts } })
     return checkout
+  }
+
+  #processes(): SandboxView['processes'] extends () => infer Processes ? Processes : never {
+    return existsSync(this.#paths.ledger) ? ownedProcesses(readLedger(this.#paths.ledger), { harness: false }) : []
+  }
+
+  #view(): SandboxView {
+    return { root: this.#paths.root, env: this.#env, ports: this.#info.ports, processes: () => this.#processes() }
+  }
+
+  #stack(): StackDescription | undefined {
+    return this.#suite.stack?.(this.#paths, this.#info.ports)
+  }
+
+  readonly #diagnose: LaneSurroundings['diagnose'] = async (why, name) => {
+    const stack = this.#stack()
+    if (!stack) return undefined
+    return diagnose(this.#view(), stack, { why, file: `logs/${plainName(name)}-diagnosis.txt`, boundMs: diagnosisMs })
+  }
+
+  readonly #restartWith: LaneSurroundings['restartWith'] = async (request, step) => {
+    const stack = this.#stack()
+    if (!stack) throw fail('harness-bug', `suite ${this.#suite.name} restarts its stack but does not describe it: give it a \`stack\``)
+    const { restartTimeout, restartRetries } = this.#info.options
+    return restartStack(request, {
+      view: this.#view(), stack, run: step.run, signal: step.signal, leftMs: step.leftMs, onEvidence: step.onEvidence,
+      attemptMs: restartTimeout * 1000 + attemptGraceMs, retries: restartRetries,
+      diagnosisFile: (attempt) => `logs/${plainName(step.name)}-diagnosis${attempt === 1 ? '' : `-${attempt}`}.txt`,
+      note: (text) => { this.#recorder.add({ type: 'note', text }) },
+    })
   }
 
   #base(): LaneSurroundings['base'] {
     const { ports, options } = this.#info
     return {
-      paths: this.#paths, ports, env: this.#env, restartSeconds: options.restartSeconds,
+      paths: this.#paths, ports, env: this.#env, restartSeconds: options.restartTimeout, testScope: options.testScope, options: options.own,
       undo: (command) => {
         appendToLedger(this.#paths.ledger, { kind: 'command', ...command, env: this.#env, timeoutMs: stopTimeoutMs })
       },
@@ -183,9 +318,9 @@ export class LaneRunner {
     const { options } = this.#info
     const { facts } = this.#state
     return {
-      base: this.#base(), host: this.#host, recorder: this.#recorder, stopped: this.#stop.signal, noticeStop: this.#noticeStop,
-      budgetScale: options.budgetScale, stageMs: options.stageSeconds * 1000,
-      clone: this.#clone,
+      base: this.#base(), host: this.#host, recorder: this.#recorder, stopped: this.#stop.signal, noticeStop: this.#noticeStop, alarm: this.#alarm.signal,
+      budgetMs: (definition) => budgetMsOf(definition, options),
+      clone: this.#clone, restartWith: this.#restartWith, diagnose: this.#diagnose, takeUsage: () => this.#usage.take(),
       afterEachStep: async (context, step) => {
         for (const invariant of this.#suite.invariants) {
           try {
@@ -200,13 +335,48 @@ export class LaneRunner {
       runStage: async (name, definition, context, record) => {
         const wire = this.#suite.agent[lane.needs]
         if (!wire) throw fail('harness-bug', `suite ${this.#suite.name} wires no agent in the state "${lane.needs}"`)
-        this.#agent ??= this.#createAgent(this.#env)
-        await runStage({
-          name, definition, facts: facts as never, context, agent: await this.#agent, host: this.#host,
-          wiring: wire(facts as never, context), deadlineMs: options.stageSeconds * 1000,
-          transcript: join(this.#paths.transcripts, `${name.replaceAll(/[^\w.-]+/g, '-')}.jsonl`), record,
+        const wiring = wire(facts as never, context)
+        const agent = (): Promise<Agent> => this.#agent ??= this.#createAgent(this.#env)
+        const session = {
+          name, definition, facts: facts as never, context, wiring, deadlineMs: options.stageTimeout * 1000,
+          transcript: join(this.#paths.transcripts, `${plainName(name)}.jsonl`), record,
+        }
+        if (await this.#manual.takesOver(lane.name, session, agent)) {
+          this.#recorder.add({ type: 'paused', lane: lane.name, stage: name, file: relative(this.#paths.root, this.#manual.pageOf(lane.name)) })
+          throw this.#manual.pause(lane.name, name)
+        }
+        await this.#captured(name, async () => {
+          if (this.#manual.wasDoneByHand(lane.name, name)) await this.#manual.judge(lane.name, session)
+          else await runStage({ ...session, agent: await agent(), host: this.#host })
         })
       },
     }
   }
+
+  /** Keeps what a stage adds to the stack's debug logs, and what the collectors see meanwhile, where that was asked for. */
+  async #captured(stage: string, work: () => Promise<void>): Promise<void> {
+    const { captureDebugTools, captureDiagLogs } = this.#info.options
+    const note = (text: string): void => { this.#recorder.add({ type: 'note', text }) }
+    const globs = captureDebugTools ? this.#suite.debug?.logs : undefined
+    const now = new Date()
+    const mark = globs && markDebugLogs(this.#paths.root, globs)
+    const collectors = captureDiagLogs
+      ? await startCollectors({ host: this.#host, stage, directory: this.#paths.logs, cwd: this.#paths.root, env: this.#env, now })
+      : undefined
+    try {
+      await work()
+    } finally {
+      if (collectors) (await collectors.stop()).forEach(note)
+      if (mark) {
+        const { files, notes } = captureDebugLogs(mark, { stage, now, targets: [this.#paths.logs, this.#paths.transcripts, join(this.#info.results, 'logs')] })
+        notes.forEach(note)
+        if (files.length === 0) note(`stage ${stage}: nothing was added to the debug logs`)
+      }
+    }
+  }
 }
+
+/** The lane that starts again what an earlier run has ended. */
+const resumeLane = 'resume'
+
+const plainName = (name: string): string => name.replaceAll(/[^\w.-]+/g, '-')

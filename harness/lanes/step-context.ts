@@ -1,15 +1,28 @@
 import { join, relative } from 'node:path'
 import type { Command, ProcessHost } from '../processes/process.ts'
+import type { RestartRequest, RestartResult } from '../stack/restart.ts'
 import type { RunRequest, StartRequest, StepContext } from '../suite.ts'
 import { fail, type VerdictClass } from '../verdict.ts'
 
 /** The part of a context that is the same in every step of a run. */
-export type ContextBase = Omit<StepContext, 'signal' | 'run' | 'start' | 'clone'>
+export type ContextBase = Omit<StepContext, 'signal' | 'run' | 'start' | 'restart' | 'clone'>
+
+/** The part of a restart that belongs to one step. */
+export interface RestartStep {
+  readonly name: string
+  readonly signal: AbortSignal
+  readonly run: StepContext['run']
+  readonly leftMs: () => number
+  readonly onEvidence: (relativePath: string) => void
+}
+
+export type RestartWith = (request: RestartRequest, step: RestartStep) => Promise<RestartResult>
 
 export interface ContextParts {
   readonly base: ContextBase
   readonly host: ProcessHost
   readonly clone: (name: string, run: StepContext['run']) => ReturnType<StepContext['clone']>
+  readonly restartWith: RestartWith
   readonly lane: string
   readonly step: string
   /** The class of a command that fails. */
@@ -77,6 +90,7 @@ export function createStepContext(parts: ContextParts): { readonly context: Step
     start: (request) => {
       return host.start({ ...command(request), deadlineMs: Infinity, onLine: (line) => request.onLine?.(line) })
     },
+    restart: (request) => parts.restartWith(request, { name: `${lane}-${step}`, signal, run, leftMs, onEvidence: onLog }),
     clone: (name) => parts.clone(name, run),
   }
   return { context, settled: () => Promise.allSettled(underWay) }

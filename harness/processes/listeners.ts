@@ -6,15 +6,36 @@ export interface Listener {
   readonly pid: number
 }
 
-/** The TCP ports on which the given processes listen. Source: /proc/net/tcp, state 0A (proc(5)). */
-export function listenersOf(belongs: (pid: number) => boolean): Listener[] {
-  const ports = new Map<string, number>()
-  for (const file of ['/proc/net/tcp', '/proc/net/tcp6']) {
-    for (const line of readLines(file)) {
-      const fields = line.trim().split(/\s+/)
-      if (fields[3] === '0A') ports.set(fields[9] ?? '', Number.parseInt(fields[1]?.split(':').at(-1) ?? '', 16))
+/** A listening TCP socket, whoever holds it. */
+export interface ListeningSocket {
+  readonly port: number
+  /** Names the socket in /proc/<pid>/fd of each of its holders. */
+  readonly inode: string
+}
+
+/** Every listening TCP socket of this network namespace, on any address. Source: /proc/net/tcp, state 0A (proc(5)). */
+export function listeningSockets(): ListeningSocket[] {
+  return ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((file) => readLines(file).flatMap((line) => {
+    const fields = line.trim().split(/\s+/)
+    if (fields[3] !== '0A') return []
+    return [{ port: Number.parseInt(fields[1]?.split(':').at(-1) ?? '', 16), inode: fields[9] ?? '' }]
+  }))
+}
+
+/** The processes that hold each of the given sockets; those of another user cannot be seen. */
+export function holdersOf(inodes: ReadonlySet<string>): Map<string, number[]> {
+  const holders = new Map<string, number[]>()
+  for (const { pid } of readProcesses()) {
+    for (const inode of new Set(socketInodes(pid))) {
+      if (inodes.has(inode)) holders.set(inode, [...(holders.get(inode) ?? []), pid])
     }
   }
+  return holders
+}
+
+/** The TCP ports on which the given processes listen. */
+export function listenersOf(belongs: (pid: number) => boolean): Listener[] {
+  const ports = new Map(listeningSockets().map(({ port, inode }) => [inode, port]))
   const found: Listener[] = []
   for (const { pid } of readProcesses()) {
     if (!belongs(pid)) continue

@@ -2,6 +2,7 @@ import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Checkout, RunRequest, Source } from '../suite.ts'
+import { UsageError } from '../errors.ts'
 import { fail, verdictOf } from '../verdict.ts'
 
 type Run = (request: RunRequest) => Promise<string>
@@ -10,6 +11,18 @@ type Run = (request: RunRequest) => Promise<string>
 const fixedIdentity = {
   GIT_AUTHOR_NAME: 'clone-smoke', GIT_AUTHOR_EMAIL: 'clone-smoke@localhost', GIT_AUTHOR_DATE: '2026-01-01T00:00:00Z',
   GIT_COMMITTER_NAME: 'clone-smoke', GIT_COMMITTER_EMAIL: 'clone-smoke@localhost', GIT_COMMITTER_DATE: '2026-01-01T00:00:00Z',
+}
+
+/**
+ * Where a source comes from in this run: the suite's own place, or `asked` (SMOKE_SOURCE_*), at `ref` (SMOKE_REF_*).
+ * @throws UsageError when a ref is asked of a folder, or twice
+ */
+export function effectiveSource(own: Source, asked: string | undefined, ref: string | undefined): Source {
+  const source = asked === undefined ? own : parseSource(asked)
+  if (ref === undefined) return source
+  if (source.kind === 'folder') throw new UsageError(`the source is a folder of files and has no ref ${JSON.stringify(ref)}`, 'name a repository with SMOKE_SOURCE_<NAME>=/path/or/url as well')
+  if (asked !== undefined && source.ref !== undefined && source.ref !== ref) throw new UsageError(`two refs are asked for: ${source.ref} after the # and ${ref}`, 'leave one of them out')
+  return { ...source, ref }
 }
 
 /** Splits `/path/or/url#ref`. */
@@ -40,7 +53,7 @@ export async function cloneSource(name: string, source: Source, workspace: strin
   let url: string
   if (source.kind === 'folder') {
     const repository = join(workspace, 'sources', name)
-    cpSync(source.folder, repository, { recursive: true, filter: (from) => !from.endsWith('/node_modules') })
+    cpSync(source.folder, repository, { recursive: true, verbatimSymlinks: true, filter: (from) => !from.endsWith('/node_modules') })
     await git(['init', '--quiet', '--initial-branch=main'], repository)
     await git(['add', '--all'], repository)
     await git(['commit', '--quiet', '--message', `${name} as of this checkout of clone-smoke`], repository, fixedIdentity)

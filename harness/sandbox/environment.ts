@@ -10,11 +10,26 @@ const allowed = [
   'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR',
 ] as const
 
-/** The environment of everything that runs in a sandbox: an allow-list of the host's, and homes of its own. */
+/**
+ * Caches of package managers, in a directory that several runs share. Each of these programs locks or renames by itself,
+ * so that two at once do not spoil it (npm: cacache, pip: atomic rename, uv and go: file locks).
+ */
+function cacheVariables(directory: string): Record<string, string> {
+  return {
+    npm_config_cache: join(directory, 'npm'), PIP_CACHE_DIR: join(directory, 'pip'), UV_CACHE_DIR: join(directory, 'uv'),
+    GOMODCACHE: join(directory, 'go-mod'), GOCACHE: join(directory, 'go-build'),
+  }
+}
+
+/**
+ * The environment of everything that runs in a sandbox: an allow-list of the host's, and homes of its own. Caches are the
+ * sandbox's own too, unless a directory for them is given.
+ */
 export function sandboxEnvironment(
   paths: WorkspacePaths,
   sandboxId: string,
   host: NodeJS.ProcessEnv,
+  cache?: string,
 ): Record<string, string> {
   const env: Record<string, string> = {}
   for (const name of allowed) {
@@ -34,7 +49,7 @@ export function sandboxEnvironment(
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_TERMINAL_PROMPT: '0',
-    npm_config_cache: join(paths.home, '.npm'),
+    ...cacheVariables(cache ?? join(paths.home, '.cache')),
     npm_config_update_notifier: 'false',
     NO_COLOR: '1',
     CI: '1',

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,6 +9,7 @@ import { createProcessHost } from '../processes/host.ts'
 import { bootId, identify, isAlive, readProcess, type ProcessIdentity } from '../processes/table.ts'
 import { finishLedger, ownedProcesses, removeWorkspace, salvageEvidence } from './finish.ts'
 import { appendToLedger, readLedger } from './ledger.ts'
+import { compiled } from './fixtures/compiled.ts'
 import { startJanitor } from './start-janitor.ts'
 
 const forever = 'setInterval(() => undefined, 1000)'
@@ -203,4 +204,18 @@ test('a janitor that is dismissed does nothing', async () => {
   expect(isAlive(identity)).toBe(true)
   expect(readProcess(identity.pid)).toBeDefined()
   expect(existsSync(join(dir, 'workspace'))).toBe(true)
+})
+
+test('read-only directories, as of a module cache, are removed for a user who is not root too', async () => {
+  const program = await compiled(fileURLToPath(new URL('finish.ts', import.meta.url)), join(dir, 'program'))
+  const cache = join(dir, 'cache')
+  mkdirSync(join(cache, 'a', 'b'), { recursive: true })
+  writeFileSync(join(cache, 'a', 'b', 'file'), '')
+  // Root may remove anything: whoever runs this as root becomes somebody else.
+  const somebody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
+  const { uid } = somebody
+  for (const path of [dir, cache, join(cache, 'a'), join(cache, 'a', 'b'), join(cache, 'a', 'b', 'file')]) if (uid !== undefined) chownSync(path, uid, uid)
+  for (const path of [join(cache, 'a', 'b'), join(cache, 'a')]) chmodSync(path, 0o555)
+  execFileSync(process.execPath, ['--input-type=module', '-e', `const { removePath } = await import(${JSON.stringify(program)}); process.exit(removePath(${JSON.stringify(cache)}) === undefined ? 0 : 1)`], { ...somebody, cwd: '/', env: {} })
+  expect(existsSync(cache)).toBe(false)
 })

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process'
-import { cpSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs'
-import { join, sep } from 'node:path'
+import { chmodSync, cpSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync, rmdirSync } from 'node:fs'
+import { dirname, join, sep } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   bootId, commandOf, hasInEnvironment, identify, isAlive, readProcess, readProcesses, workingDirectory,
   type ProcessIdentity, type ProcessInfo,
 } from '../processes/table.ts'
-import { markerVariable, readLedger, type LedgerEntry } from './ledger.ts'
+import { markerVariable, readLedger, sandboxOf, type LedgerEntry } from './ledger.ts'
 
 type Of<Kind extends LedgerEntry['kind']> = Extract<LedgerEntry, { kind: Kind }>
 
@@ -20,14 +20,21 @@ export interface FinishResult {
   readonly leftovers: readonly string[]
 }
 
+/** What was written since this boot; nothing that was written before names a process that can still live. */
+function ofThisBoot(entries: readonly LedgerEntry[]): readonly LedgerEntry[] {
+  const first = entries.findIndex((entry) => entry.kind === 'sandbox' && entry.boot === bootId())
+  return first === -1 ? [] : entries.slice(first)
+}
+
 /**
  * The living processes that are proven to belong to the sandbox of this ledger: by the marker in their environment, by
  * a session the sandbox started, or by a working directory inside the workspace, where it is younger than the sandbox
  * and has no terminal (a person's shell that only looks around has one).
  */
-export function ownedProcesses(entries: readonly LedgerEntry[], include: { harness: boolean }): ProcessInfo[] {
+export function ownedProcesses(all: readonly LedgerEntry[], include: { harness: boolean }): ProcessInfo[] {
+  const entries = ofThisBoot(all)
   const sandbox = only(entries, 'sandbox')[0]
-  if (sandbox?.boot !== bootId()) return []
+  if (!sandbox) return []
   const name = ({ pid, startTime }: ProcessIdentity): string => `${pid} ${startTime}`
   const ended = new Set(only(entries, 'session-ended').map(({ leader }) => name(leader)))
   const sessions = only(entries, 'session').map((entry) => entry.leader).filter((leader) => !ended.has(name(leader)))
@@ -82,17 +89,25 @@ export function signalProcess(info: { pid: number; startTime: number }, signal: 
   }
 }
 
-/** Undoes everything in the ledger, newest first: own stop commands, then processes, then paths outside the workspace. */
-export async function finishLedger(ledgerFile: string, include: { harness: boolean }): Promise<FinishResult> {
+/**
+ * Undoes everything in the ledger, newest first: own stop commands, then processes, then paths outside the workspace.
+ * `whyNotRemove` may spare a path: it returns the reason.
+ */
+export async function finishLedger(
+  ledgerFile: string, include: { harness: boolean; whyNotRemove?: (path: string) => string | undefined },
+): Promise<FinishResult> {
   const entries = readLedger(ledgerFile)
   const leftovers: string[] = []
-  for (const command of only(entries, 'command').reverse()) await runStopCommand(command)
+  // After a restart of the machine nothing is left to stop, and a pid file may name a stranger.
+  for (const command of only(ofThisBoot(entries), 'command').reverse()) await runStopCommand(command)
   const find = (): ProcessInfo[] => ownedProcesses(readLedger(ledgerFile), include)
   const ended = await endProcesses(find)
   for (const info of find()) leftovers.push(`process ${info.pid}: ${commandOf(info.pid)}`)
-  for (const { path, harness } of only(entries, 'path').reverse()) {
-    if (harness === true && !include.harness) continue
-    const problem = removePath(path)
+  const kept = sandboxOf(entries)?.keep === true
+  for (const { path, harness, withWorkspace } of only(entries, 'path').reverse()) {
+    if ((harness === true && !include.harness) || (withWorkspace === true && kept)) continue
+    const spared = include.whyNotRemove?.(path)
+    const problem = spared === undefined ? removePath(path) : `${path} is left alone: ${spared}`
     if (problem !== undefined) leftovers.push(problem)
   }
   return { ended, leftovers }
@@ -100,18 +115,46 @@ export async function finishLedger(ledgerFile: string, include: { harness: boole
 
 /** Removes a file or directory. Returns a sentence when it could not be removed. */
 export function removePath(path: string): string | undefined {
+  const remove = (): void => { rmSync(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 }) }
   try {
-    rmSync(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 })
+    try {
+      remove()
+    } catch (error) {
+      if (!/^(EACCES|EPERM)$/.test((error as NodeJS.ErrnoException).code ?? '')) throw error
+      // Go makes the directories of its module cache read-only.
+      makeWritable(path)
+      remove()
+    }
     return undefined
   } catch (error) {
     return `${path}: ${error instanceof Error ? error.message : String(error)}`
   }
 }
 
-/** Removes a workspace and what was made to hold it; a directory that the user had made is only emptied. */
+function makeWritable(path: string): void {
+  if (!lstatSync(path).isDirectory()) return
+  chmodSync(path, 0o700)
+  for (const entry of readdirSync(path, { withFileTypes: true })) if (entry.isDirectory()) makeWritable(join(path, entry.name))
+}
+
+/**
+ * Removes a workspace and what was made to hold it, as far as nobody else put something there; a directory that the
+ * user had made is only emptied.
+ */
 export function removeWorkspace({ workspace, made }: { readonly workspace: string; readonly made?: string | undefined }): string[] {
-  const paths = made === undefined && existsSync(workspace) ? readdirSync(workspace).map((name) => join(workspace, name)) : [made ?? workspace]
-  return paths.map(removePath).filter((problem) => problem !== undefined)
+  const paths = made === undefined && existsSync(workspace) ? readdirSync(workspace).map((name) => join(workspace, name)) : [workspace]
+  const problems = paths.map(removePath).filter((problem) => problem !== undefined)
+  if (made !== undefined && problems.length === 0) removeEmpty(dirname(workspace), made)
+  return problems
+}
+
+/** Removes empty directories from `path` up to `top`. */
+function removeEmpty(path: string, top: string): void {
+  try {
+    for (let dir = path; dir === top || dir.startsWith(top + sep); dir = dirname(dir)) rmdirSync(dir)
+  } catch {
+    // Somebody else uses it.
+  }
 }
 
 /** Copies what a person needs to understand a run out of a workspace that is about to go. */

@@ -1,4 +1,4 @@
-import { readLedger } from './ledger.ts'
+import { readLedger, sandboxOf } from './ledger.ts'
 import { finishLedger, removeWorkspace, salvageEvidence } from './finish.ts'
 
 /**
@@ -12,7 +12,7 @@ async function main(): Promise<void> {
   let heard = ''
   for await (const chunk of process.stdin) heard += String(chunk)
   if (heard.includes('clean')) return
-  const sandbox = readLedger(ledgerFile).find((entry) => entry.kind === 'sandbox')
+  const sandbox = sandboxOf(readLedger(ledgerFile))
   if (!sandbox) return
   // Nobody is left to be told of a problem: each part is tried whatever became of the others.
   await finishLedger(ledgerFile, { harness: true }).catch(() => undefined)

@@ -4,6 +4,9 @@ import type { ProcessIdentity } from '../processes/table.ts'
 /** An environment variable that every process of a sandbox carries; its value is the sandbox's id. */
 export const markerVariable = 'SMOKE_SANDBOX_ID'
 
+/** The ledger's name in a workspace. */
+export const ledgerName = 'ledger.ndjson'
+
 /** What a sandbox owes the machine. Written before the thing is made, so that anyone can undo it later. */
 export type LedgerEntry =
   | {
@@ -35,8 +38,8 @@ export type LedgerEntry =
       readonly whilePidFile?: string
       readonly timeoutMs: number
     }
-  /** A file or directory outside the workspace. `harness`: a living harness removes it by itself. */
-  | { readonly kind: 'path'; readonly path: string; readonly harness?: true }
+  /** A file or directory outside the workspace. `harness`: a living harness removes it by itself; `withWorkspace`: it stays where that is kept. */
+  | { readonly kind: 'path'; readonly path: string; readonly harness?: true; readonly withWorkspace?: true }
 
 export function appendToLedger(file: string, entry: LedgerEntry): void {
   appendFileSync(file, `${JSON.stringify(entry)}\n`, { mode: 0o600 })
@@ -47,10 +50,16 @@ export function readLedger(file: string): LedgerEntry[] {
   const entries: LedgerEntry[] = []
   for (const line of readFileSync(file, 'utf8').split('\n')) {
     try {
-      if (line !== '') entries.push(JSON.parse(line) as LedgerEntry)
+      const entry = line === '' ? null : JSON.parse(line) as LedgerEntry | null
+      if (typeof entry?.kind === 'string') entries.push(entry)
     } catch {
       // Only the last line can be cut: each is appended with one write.
     }
   }
   return entries
+}
+
+/** What a ledger says of its sandbox: the last word, for each run in a workspace may add its own. */
+export function sandboxOf(entries: readonly LedgerEntry[]): Extract<LedgerEntry, { kind: 'sandbox' }> | undefined {
+  return entries.filter((entry) => entry.kind === 'sandbox').at(-1)
 }

@@ -4,6 +4,8 @@ import { Recorder } from '../lanes/recorder.ts'
 import { listenersOf } from '../processes/listeners.ts'
 import { commandOf, identify, readProcess } from '../processes/table.ts'
 import { finishLedger, removeWorkspace, salvageEvidence } from './finish.ts'
+import { compareHost, snapshotHost, type HostSnapshot } from './host-paths.ts'
+import { releasePort, type PortOwner, type PortReservation } from './ports.ts'
 import type { Janitor } from './start-janitor.ts'
 import type { WorkspacePaths } from './workspace.ts'
 
@@ -11,18 +13,33 @@ export interface Ending {
   readonly paths: WorkspacePaths
   readonly results: string
   readonly ports: Readonly<Record<string, number>>
+  readonly reservations: readonly PortReservation[]
+  readonly owner: PortOwner
   /** The topmost directory that was made for the workspace. */
   readonly made: string | undefined
   readonly keep: boolean
+  /** The run paused for a person: the stack goes on, and is ended by whoever goes on or cleans up. */
+  readonly leaveRunning: boolean
   /** False when no lane was asked to run (`vitest list`): then there is nothing to report. */
   readonly anythingRan: boolean
+  /** What no run may change, as it was before. */
+  readonly host: { readonly paths: readonly string[]; readonly before: HostSnapshot }
   readonly janitor: Janitor
 }
 
+export interface Ended {
+  /** What could not be undone. */
+  readonly leftovers: readonly string[]
+  /** What the run changed outside the sandbox. */
+  readonly hostChanges: readonly string[]
+}
+
 /** Undoes the sandbox, proves it, and writes down what was left: nothing, if all is well. Never rejects. */
-export async function tearDown({ paths, made, results, ports, keep, anythingRan, janitor }: Ending): Promise<readonly string[]> {
+export async function tearDown(ending: Ending): Promise<Ended> {
+  const { paths, made, results, ports, keep, leaveRunning, anythingRan, host, janitor } = ending
   const startedAt = performance.now()
   const leftovers: string[] = []
+  const hostChanges: string[] = []
   let ended = 0
   const attempt = async (what: string, work: () => Promise<void> | void): Promise<void> => {
     try {
@@ -32,24 +49,33 @@ export async function tearDown({ paths, made, results, ports, keep, anythingRan,
     }
   }
   await attempt('the end could not be recorded', () => { new Recorder(paths.progress).add({ type: 'teardown-started' }) })
-  await attempt('the ledger could not be finished', async () => {
-    const finished = await finishLedger(paths.ledger, { harness: false })
-    ended = finished.ended
-    leftovers.push(...finished.leftovers, ...portsStillHeld(ports))
-  })
+  if (!leaveRunning) {
+    await attempt('the ledger could not be finished', async () => {
+      const finished = await finishLedger(paths.ledger, { harness: false })
+      ended = finished.ended
+      leftovers.push(...finished.leftovers, ...portsStillHeld(ports))
+    })
+  }
+  await attempt('the host could not be compared', () => { hostChanges.push(...compareHost(host.before, snapshotHost(host.paths))) })
   await attempt('the evidence could not be saved', () => {
     if (anythingRan) salvageEvidence(paths.root, results)
     else rmSync(results, { recursive: true, force: true })
   })
-  if (!keep) leftovers.push(...removeWorkspace({ workspace: paths.root, made }))
+  if (!keep) {
+    leftovers.push(...removeWorkspace({ workspace: paths.root, made }))
+    // A workspace that is kept keeps its ports, for whoever goes on with it.
+    await attempt('a port could not be released', () => { for (const reservation of ending.reservations) releasePort(reservation, ending.owner) })
+  }
   await attempt('the end could not be recorded', () => {
-    const event = { type: 'teardown-ended', durationMs: performance.now() - startedAt, ended, leftovers, workspaceKept: keep } as const
+    const event = {
+      type: 'teardown-ended', durationMs: performance.now() - startedAt, ended, leftovers, hostChanges, workspaceKept: keep, processesKept: leaveRunning,
+    } as const
     // A workspace that is not kept is gone by now.
     if (keep) new Recorder(paths.progress).add(event)
     if (anythingRan) new Recorder(join(results, 'progress.ndjson')).add(event)
   })
   await janitor.dismiss()
-  return leftovers
+  return { leftovers, hostChanges }
 }
 
 /** Ports of the sandbox held by a process younger than this one: whoever is older cannot come from this run. */

@@ -1,22 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
+import { homedir, tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
-import { z } from 'zod'
 import { UsageError } from '../errors.ts'
-import { bootId, identify, isAlive } from '../processes/table.ts'
+import { claim } from './claim.ts'
+import { emptyWorkspace, endWorkspace, janitorEnded } from './dead-workspace.ts'
+import { ledgerName } from './ledger.ts'
+import { isOwned, markerFile, markerText, ownerOf, readMarker, thisOwner, updateMarker, type Marker } from './marker.ts'
+import { checkMayBeReplaced } from './protected.ts'
 
-/** The file that makes a directory a workspace; it names the owner, so that nobody cleans up a run that lives. */
-export const markerFile = '.clone-smoke.json'
-
-export const markerSchema = z.object({
-  schema: z.literal(1),
-  id: z.string(),
-  suite: z.string(),
-  createdAt: z.string(),
-  owner: z.object({ pid: z.number(), startTime: z.number(), boot: z.string() }),
-})
-export type Marker = z.infer<typeof markerSchema>
+export { isOwned, markerFile, markerSchema, readMarker, updateMarker, type Marker, type MarkerReading } from './marker.ts'
 
 /** The places inside a workspace. Plain paths: it can be handed to another process. */
 export interface WorkspacePaths {
@@ -37,7 +30,7 @@ export interface WorkspacePaths {
 export function workspacePaths(root: string): WorkspacePaths {
   return {
     root,
-    ledger: join(root, 'ledger.ndjson'),
+    ledger: join(root, ledgerName),
     progress: join(root, 'progress.ndjson'),
     state: join(root, 'state.json'),
     stop: join(root, 'stop'),
@@ -48,6 +41,9 @@ export function workspacePaths(root: string): WorkspacePaths {
     agentHome: join(root, 'agent-home'),
   }
 }
+
+/** Names of workspaces in the temporary directory begin with it. */
+export const workspacePrefix = 'clone-smoke-'
 
 /** `20261121-081500-3f9a1c`: sorts by time, and two runs of one second do not meet. */
 export function newRunId(now: Date): string {
@@ -62,32 +58,76 @@ const longestWorkspacePath = 70
 
 /**
  * Says whether a workspace may be made at `path`, before anything is.
- * @throws UsageError when the path is taken by something that is not ours, or by a run that lives.
+ * @param force a directory that is not empty may be emptied first, unless it is one that must not be (protected.ts);
+ * `keepOut` are directories of this run, such as its results
+ * @returns `replace` when `replaceContent` must be called first
+ * @throws UsageError when the path is taken by something that is not ours, or by a run that lives
  */
-export function checkWorkspacePath(path: string): void {
+export function checkWorkspacePath(path: string, { force, keepOut = [] }: { force: boolean; keepOut?: readonly string[] }): 'new' | 'replace' {
   if (Buffer.byteLength(path) > longestWorkspacePath) {
     throw new UsageError(
       `the workspace path is too long for the sockets inside it: ${Buffer.byteLength(path)} bytes, at most ${longestWorkspacePath}: ${path}`,
       'set TMPDIR or SMOKE_WORKSPACE to a shorter path, e.g. SMOKE_WORKSPACE=/tmp/my-run',
     )
   }
-  if (!existsSync(path)) return
+  if (!existsSync(path)) return 'new'
   if (!statSync(path).isDirectory()) {
     throw new UsageError(`SMOKE_WORKSPACE is not a directory: ${path}`, 'name a directory that does not exist yet')
   }
   const content = readdirSync(path)
-  if (content.length === 0) return
-  const marker = readMarker(path)
-  if (marker === undefined) {
+  if (content.length === 0) return 'new'
+  const reading = readMarker(path)
+  if (isOwned({ owner: ownerOf(reading) })) {
+    throw new UsageError(`SMOKE_WORKSPACE belongs to a run that is alive (pid ${ownerOf(reading)?.pid ?? '?'}): ${path}`, 'wait for it to end, or choose another path')
+  }
+  if (force) {
+    checkMayBeReplaced(path, { cwd: process.cwd(), home: homedir(), keepOut: [packageFolder(), ...keepOut] })
+    return 'replace'
+  }
+  if (reading.kind === 'none' || reading.kind === 'damaged') {
     throw new UsageError(
       `SMOKE_WORKSPACE is not a clone-smoke workspace and not empty (${content.length} entries, e.g. ${content[0] ?? ''}): ${path}`,
       'name an empty directory, or one that does not exist yet; nothing was touched',
     )
   }
-  const { pid } = marker.owner
-  throw isOwned(marker)
-    ? new UsageError(`SMOKE_WORKSPACE belongs to a run that is alive (pid ${pid}): ${path}`, 'wait for it to end, or choose another path')
-    : new UsageError(`SMOKE_WORKSPACE holds an earlier run (${marker.id}): ${path}`, `look at it, then remove it: rm -r '${path}'`)
+  const run = reading.kind === 'current' ? reading.marker.run : `of ${reading.kind === 'older' ? 'an older' : 'a newer'} version`
+  throw new UsageError(`SMOKE_WORKSPACE holds an earlier run (${run}): ${path}`, `look at it, then remove it: clone-smoke cleanup '${path}'`)
+}
+
+/** The nearest directory above this file that has a package.json: the sources, or what was built of them. */
+function packageFolder(): string {
+  let folder = import.meta.dirname
+  while (!existsSync(join(folder, 'package.json')) && folder !== dirname(folder)) folder = dirname(folder)
+  return folder
+}
+
+/**
+ * Empties a directory for which `checkWorkspacePath` said `replace`. If it is a workspace whose owner is dead, what
+ * still runs of it is ended first.
+ * @throws UsageError when it has come to life since, another process is at it, or something could not be removed
+ */
+export async function replaceContent(root: string): Promise<void> {
+  const leftovers: string[] = []
+  if (readMarker(root).kind === 'none') {
+    leftovers.push(...emptyWorkspace(root))
+  } else {
+    if (!await janitorEnded(root)) throw new UsageError(`${root} is still being cleaned up by the janitor of its run`, 'try again in a moment')
+    const claimed = claimOrRefuse(root)
+    try {
+      leftovers.push(...(await endWorkspace(root, realpathSync(tmpdir()))).leftovers)
+      leftovers.push(...emptyWorkspace(root))
+    } finally {
+      claimed.release()
+    }
+  }
+  const inside = readdirSync(root)
+  if (inside.length > 0) throw new UsageError(`${root} could not be emptied: ${leftovers.join('; ') || inside.join(', ')}`, 'remove what is left, or choose another path')
+}
+
+function claimOrRefuse(root: string): { readonly release: () => void } {
+  const claimed = claim(root)
+  if ('release' in claimed) return claimed
+  throw new UsageError(`${root} is in the hands of another process${claimed.heldBy ? ` (pid ${claimed.heldBy.pid})` : ''}`, 'wait for it to end, or choose another path')
 }
 
 /**
@@ -106,22 +146,9 @@ export function checkCanHold(variable: string, path: string): void {
   }
 }
 
-export function isOwned(marker: Marker): boolean {
-  return marker.owner.boot === bootId() && isAlive(marker.owner)
-}
-
-/** The marker of a directory; undefined when it is no workspace of this version. */
-export function readMarker(path: string): Marker | undefined {
-  try {
-    return markerSchema.parse(JSON.parse(readFileSync(join(path, markerFile), 'utf8')))
-  } catch {
-    return undefined
-  }
-}
-
 /** Where the workspace of a run will be: the path asked for, or a new one in the temporary directory. */
 export function chooseWorkspacePath(asked: string | undefined, run: string): string {
-  return asked === undefined ? join(withoutLinks(tmpdir()), `clone-smoke-${run}`) : withoutLinks(resolve(asked))
+  return asked === undefined ? join(withoutLinks(tmpdir()), workspacePrefix + run) : withoutLinks(resolve(asked))
 }
 
 /** The real path of what may not exist yet: a process tells its working directory without links. */
@@ -132,18 +159,36 @@ function withoutLinks(path: string): string {
 
 /**
  * Makes the directory (mode 0700) with its marker. Call `checkWorkspacePath` first.
+ * @param about `sandbox` is the value of SMOKE_SANDBOX_ID
  * @returns the paths, and the topmost directory that had to be made
  * @throws Error EEXIST when another run made its workspace there in the same moment
  */
-export function createWorkspace(root: string, suite: string): { readonly paths: WorkspacePaths; readonly made: string | undefined } {
-  const owner = identify(process.pid)
-  if (!owner) throw new Error(`/proc/${process.pid} cannot be read; clone-smoke needs Linux with /proc`)
+export function createWorkspace(
+  root: string, about: { readonly suite: string; readonly run: string; readonly sandbox: string },
+): { readonly paths: WorkspacePaths; readonly made: string | undefined } {
+  const owner = thisOwner()
   const made = mkdirSync(root, { recursive: true, mode: 0o700 })
+  const { suite, run, sandbox } = about
   const marker: Marker = {
-    schema: 1, id: basename(root), suite, createdAt: new Date().toISOString(), owner: { ...owner, boot: bootId() },
+    schema: 2, sandbox, run, suite, createdAt: new Date().toISOString(), owner, kept: false, sources: {}, ports: {}, lanes: {},
   }
-  writeFileSync(join(root, markerFile), `${JSON.stringify(marker, null, 2)}\n`, { flag: 'wx' })
+  writeFileSync(join(root, markerFile), markerText(marker), { flag: 'wx', mode: 0o600 })
   const paths = workspacePaths(root)
   for (const dir of [paths.transcripts, paths.logs, paths.home, paths.temporary, paths.agentHome]) mkdirSync(dir, { mode: 0o700 })
   return { paths, made }
+}
+
+/**
+ * Takes over a workspace whose owner is dead; it is no longer kept, and belongs to this process.
+ * @throws UsageError when it has an owner, or another process takes it or removes it at the same moment
+ */
+export function adoptWorkspace(root: string, { run }: { readonly run: string }): Marker {
+  const reading = readMarker(root)
+  if (reading.kind !== 'current') throw new UsageError(`${root} is no workspace that this version can go on in (marker: ${reading.kind})`, 'begin a new one')
+  const claimed = claimOrRefuse(root)
+  try {
+    return updateMarker(root, { owner: thisOwner(), run, kept: false })
+  } finally {
+    claimed.release()
+  }
 }

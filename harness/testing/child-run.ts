@@ -29,13 +29,20 @@ export interface ChildRun {
   dispose(): Promise<void>
 }
 
-/** Starts `vitest <args>` as a user would, in a process group of its own, by default in this checkout. For tests of clone-smoke itself. */
-export function startChildRun(args: readonly string[], env: Readonly<Record<string, string>> = {}, cwd = root): ChildRun {
+const vitest = join(root, 'node_modules/vitest/vitest.mjs')
+/** The program `clone-smoke` of this checkout. */
+export const cloneSmoke = join(root, 'harness/cli/clone-smoke.mjs')
+
+/**
+ * Starts `vitest <args>`, or another program, as a user would, in a process group of its own, by default in this
+ * checkout. For tests of clone-smoke itself.
+ */
+export function startChildRun(args: readonly string[], env: Readonly<Record<string, string>> = {}, cwd = root, program = vitest): ChildRun {
   const base = realpathSync(mkdtempSync(join(tmpdir(), 'run-')))
   const temporary = mkdtempSync(join(base, 't'))
   const results = join(base, 'results')
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(SMOKE_|VITEST|npm_|NODE_ENV|TEST$|FORCE_COLOR)/.test(name)))
-  const child = spawn(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), ...args], {
+  const child = spawn(process.execPath, [program, ...args], {
     cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...inherited, TMPDIR: temporary, SMOKE_RESULTS: results, NO_COLOR: '1', CI: '1', ...env },
   })
@@ -48,7 +55,7 @@ export function startChildRun(args: readonly string[], env: Readonly<Record<stri
     const runs = existsSync(results) ? readdirSync(results).filter((name) => name !== 'latest').toSorted() : []
     return join(results, runs.at(-1) ?? 'none')
   }
-  const workspaces = (): string[] => readdirSync(temporary).filter((name) => name.startsWith('clone-smoke-'))
+  const workspaces = (): string[] => readdirSync(temporary).filter((name) => /^clone-smoke-\d/.test(name))
   const sandboxProcesses = (): string[] => {
     const file = join(latest(), 'run-file.json')
     if (!existsSync(file)) return []

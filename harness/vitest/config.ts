@@ -2,6 +2,9 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { TestProjectInlineConfiguration } from 'vitest/config'
+import { UsageError } from '../errors.ts'
+import { loadConfig } from '../options/load-config.ts'
+import type { ConfigFile } from '../options/resolve.ts'
 
 const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
 
@@ -15,23 +18,30 @@ export interface SmokeProjectOptions {
   readonly globalSetup?: readonly string[]
 }
 
+/** smoke.config.ts as it was read, or why it could not be: the global setup says so, before anything is made. */
+export interface LoadedConfig {
+  readonly file?: ConfigFile
+  readonly problem?: { readonly what: string; readonly remedy: string }
+}
+
 declare module 'vitest' {
   export interface ProvidedContext {
     smokeDefaultSuite: string
+    smokeConfig: LoadedConfig
   }
 }
 
-/** The vitest project that runs the lanes of one suite in `<root>/suites/`. */
-export function smokeProject({ root, defaultSuite, env, globalSetup = [] }: SmokeProjectOptions): TestProjectInlineConfiguration {
-  const asked = env.SMOKE_SUITE ?? ''
-  const suite = asked === '' ? defaultSuite : asked
+/** The vitest project that runs the lanes of one suite in `<root>/suites/`, with the options of `<root>/smoke.config.ts`. */
+export async function smokeProject({ root, defaultSuite, env, globalSetup = [] }: SmokeProjectOptions): Promise<TestProjectInlineConfiguration> {
+  const smokeConfig = await readConfig(root)
+  const suite = suiteAsked(env, smokeConfig.file) ?? defaultSuite
   // An unknown suite must reach the global setup, which says what is wrong with it.
   const folder = existsSync(join(root, 'suites', suite, 'suite.ts')) ? suite : '*'
   return {
     root,
     test: {
       name: 'smoke',
-      provide: { smokeDefaultSuite: defaultSuite },
+      provide: { smokeDefaultSuite: defaultSuite, smokeConfig },
       include: [`suites/${folder}/*.smoke.ts`],
       // Teardowns run in reverse order: the harness's first.
       globalSetup: [...globalSetup, here('global-setup.ts')],
@@ -43,4 +53,23 @@ export function smokeProject({ root, defaultSuite, env, globalSetup = [] }: Smok
       sequence: { groupOrder: 0 },
     },
   }
+}
+
+async function readConfig(root: string): Promise<LoadedConfig> {
+  try {
+    const file = await loadConfig(root)
+    // It crosses a process border: plain data only.
+    return file ? { file: { ...file, config: JSON.parse(JSON.stringify(file.config ?? null)) as unknown } } : {}
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    return { problem: { what: error.what, remedy: error.remedy } }
+  }
+}
+
+/** As it stands there; whether it fits is for the global setup to say. */
+function suiteAsked(env: NodeJS.ProcessEnv, file: ConfigFile | undefined): string | undefined {
+  const asked = env.SMOKE_SUITE ?? ''
+  if (asked !== '') return asked
+  const configured = (file?.config as { suite?: unknown } | undefined)?.suite
+  return typeof configured === 'string' ? configured : undefined
 }

@@ -1,8 +1,8 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { UsageError } from '../errors.ts'
-import { nearestOf } from '../options.ts'
+import { nearestOf } from '../options/nearest.ts'
 import type { AnySuite } from '../suite.ts'
 
 /** The file that makes a folder in `suites/` a suite. */
@@ -27,7 +27,8 @@ export async function loadSuite(root: string, name: string): Promise<AnySuite> {
       nearest === undefined ? `choose one of: ${names.join(', ')}` : `did you mean SMOKE_SUITE=${nearest}?`,
     )
   }
-  const file = join(root, 'suites', name, suiteFile)
+  // Its own imports are relative to where it really is.
+  const file = realpathSync(join(root, 'suites', name, suiteFile))
   const module = (await import(/* @vite-ignore */ pathToFileURL(file).href)) as { default?: AnySuite }
   if (!module.default) throw new UsageError(`${file} has no default export`, 'end it with `export default suite({ ... })`')
   return module.default

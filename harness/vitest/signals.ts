@@ -10,41 +10,64 @@ const graceMs = 20_000
 /** How often the parent is looked at. Milliseconds. */
 const parentPollMs = 500
 
-/**
- * Takes the signals from vitest, which would exit at once and leave everything behind. The first one cancels the run:
- * running lanes end, reports are written, teardown runs, exit code 128 + signal. A second one forces the exit; the
- * janitor then does the rest.
- */
-export function takeSignals(vitest: Vitest, stopRunning: (signal: NodeJS.Signals) => Promise<void>): { release(): void } {
-  let code = 0
-  let firstAt = 0
+/** What a signal means changes in the course of a run. */
+export interface SignalWatch {
+  /** From now on things are made: a signal is held until `running`, for an exit would leave half of them. A second one exits. */
+  making(): void
+  /**
+   * From now on the first signal cancels the run: running lanes end, reports are written, teardown runs, exit code
+   * 128 + signal. A second one forces the exit; the janitor then does the rest.
+   */
+  running(vitest: Vitest, stopRunning: (signal: NodeJS.Signals) => Promise<void>): void
+  /** The run is over: nothing is left to wait for. */
+  release(): void
+}
+
+/** Takes the signals from vitest, which would exit at once and leave everything behind. Nothing is made yet: the first one exits. */
+export function watchSignals(): SignalWatch {
+  let held: NodeJS.Signals | undefined
   let deadline: NodeJS.Timeout | undefined
+  let watch: NodeJS.Timeout | undefined
   let released = false
-  const onSignal = (signal: NodeJS.Signals): void => {
-    if (code !== 0) {
-      if (performance.now() - firstAt > repeatMs) process.exit(code)
-      return
-    }
-    firstAt = performance.now()
-    code = 128 + constants.signals[signal]
-    process.exitCode = code
-    process.stderr.write(`\n${signal}: stopping the run and cleaning up; once more to leave that to the janitor\n`)
-    if (!released) deadline = setTimeout(() => process.exit(code), graceMs)
-    void vitest.cancelCurrentRun('keyboard-input')
-    stopRunning(signal).catch((error: unknown) => {
-      process.stderr.write(`clone-smoke: ${String(error)}\n`)
-    })
-  }
-  const onExit = (): void => {
-    if (code !== 0) process.exitCode = code
-  }
+  let handle = (signal: NodeJS.Signals): void => { process.exit(128 + constants.signals[signal]) }
+  // One listener for good: with the last one removed, Node forgets a signal that has come and was not yet delivered.
+  const listener = (signal: NodeJS.Signals): void => { handle(signal) }
   for (const signal of signals) {
-    process.removeAllListeners(signal)
-    process.on(signal, onSignal)
+    process.on(signal, listener)
+    for (const other of process.listeners(signal)) if (other !== listener) process.removeListener(signal, other)
   }
-  process.on('exit', onExit)
-  const watch = watchParent(() => { onSignal('SIGTERM') })
+
   return {
+    making: () => {
+      handle = (signal) => {
+        if (held) process.exit(128 + constants.signals[held])
+        held = signal
+      }
+    },
+    running: (vitest, stopRunning) => {
+      let code = 0
+      let firstAt = 0
+      handle = (signal) => {
+        if (code !== 0) {
+          if (performance.now() - firstAt > repeatMs) process.exit(code)
+          return
+        }
+        firstAt = performance.now()
+        code = 128 + constants.signals[signal]
+        process.exitCode = code
+        process.stderr.write(`\n${signal}: stopping the run and cleaning up; once more to leave that to the janitor\n`)
+        if (!released) deadline = setTimeout(() => process.exit(code), graceMs)
+        void vitest.cancelCurrentRun('keyboard-input')
+        stopRunning(signal).catch((error: unknown) => {
+          process.stderr.write(`clone-smoke: ${String(error)}\n`)
+        })
+      }
+      process.on('exit', () => {
+        if (code !== 0) process.exitCode = code
+      })
+      if (held) handle(held)
+      watch = watchParent(() => { handle('SIGTERM') })
+    },
     release: () => {
       clearInterval(watch)
       clearTimeout(deadline)

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { listenersOf } from '../../harness/processes/listeners.ts'
 import { commandOf, hasInEnvironment, readProcesses } from '../../harness/processes/table.ts'
 import { markerVariable } from '../../harness/sandbox/ledger.ts'
-import { fail, VerdictError } from '../../harness/verdict.ts'
+import { fail } from '../../harness/verdict.ts'
 
 type Environment = Readonly<Record<string, string>>
 
@@ -52,20 +52,4 @@ export function expectSameTools(intended: readonly string[], live: readonly stri
     ...(missing.length > 0 ? [`missing ${missing.join(', ')}`] : []),
     ...(extra.length > 0 ? [`not intended ${extra.join(', ')}`] : []),
   ].join('; ')}`)
-}
-
-/** A restart that failed: where the port table shows why, that is the verdict. */
-export function explainRestart(error: unknown, env: Environment, port: number): unknown {
-  if (!(error instanceof VerdictError)) return error
-  const { verdict } = error
-  const strays = sandboxListeners(env).filter((listener) => listener.port !== port)
-  if (strays.length > 0) {
-    return fail('port-mismatch', `the stack was given port ${port} but listens on ${strays.map((stray) => `${stray.port} (${commandOf(stray.pid)})`).join(', ')}`, {
-      evidence: verdict.evidence, cause: error, remedy: 'look for a port written out in config/proxy.template.json',
-    })
-  }
-  if (sandboxListeners(env).some((listener) => listener.port === port)) {
-    return fail('readiness', `the stack listens on port ${port} but never became ready: ${verdict.diagnosis}`, { evidence: verdict.evidence, cause: error })
-  }
-  return fail('restart', verdict.diagnosis, { evidence: verdict.evidence, cause: error })
 }

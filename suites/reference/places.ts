@@ -20,6 +20,8 @@ export function pm2Home(paths: WorkspacePaths): string {
   return join(paths.root, 'pm2')
 }
 
+export const environmentFile = (paths: WorkspacePaths): string => join(configHome(paths), '.env')
+
 export const overlayFile = (paths: WorkspacePaths): string => join(configHome(paths), 'servers.local.json')
 
 export const intendedCatalogFile = (paths: WorkspacePaths): string => join(stateHome(paths), 'intended_catalog.json')
@@ -55,6 +57,7 @@ const loggedCall = z.object({
   arguments: z.record(z.string(), z.unknown()).optional(),
   outcome: z.string(),
   error: z.string().optional(),
+  answer: z.string().optional(),
   client: z.object({ name: z.string().optional() }).optional(),
 })
 export type LoggedRequest = z.infer<typeof loggedCall>
@@ -71,7 +74,7 @@ export function receivedCalls(paths: WorkspacePaths): ReceivedCall[] {
     .filter((entry) => entry.method === 'tools/call')
     .map((entry) => ({
       tool: entry.tool ?? '', arguments: entry.arguments ?? {}, ok: entry.outcome === 'ok', client: entry.client?.name ?? 'unknown',
-      ...(entry.error !== undefined && { error: entry.error }),
+      ...(entry.error !== undefined && { error: entry.error }), ...(entry.answer !== undefined && { answer: entry.answer }),
     }))
 }
 

@@ -1,14 +1,16 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
-import { PrerequisiteError } from '../../harness/errors.ts'
+import { PrerequisiteError, UsageError } from '../../harness/errors.ts'
+import { path } from '../../harness/options/definitions.ts'
 import { expectCleanRepository } from '../../helpers/git.ts'
 import { bootstrap } from './lanes/bootstrap.ts'
 import { bundleTools } from './lanes/bundle-tools.ts'
 import { install } from './lanes/install.ts'
 import { remove } from './lanes/remove.ts'
+import { resumeInstalled, resumeUp } from './lanes/resume.ts'
 import { verifyClean } from './lanes/verify-clean.ts'
-import { configHome, pm2Program, receivedCalls, sourceFolder, versionOf } from './places.ts'
+import { configHome, environmentFile, pm2Home, pm2Program, receivedCalls, sourceFolder, versionOf } from './places.ts'
 import { suite, type Up } from './states.ts'
 import type { AgentWiring, StepContext } from '../../harness/suite.ts'
 
@@ -27,6 +29,20 @@ export default suite({
   // The rest is in the environment file, and only there: a stack that does not read it must not work by accident.
   environment: (paths) => ({ STACK_CONFIG_HOME: configHome(paths) }),
   agent: { up: wireAgent, installed: wireAgent },
+  resume: { up: resumeUp, installed: resumeInstalled },
+  environmentFiles: (paths) => [environmentFile(paths)],
+  stack: (paths, ports) => ({
+    logs: ['pm2/pm2.log', 'pm2/logs/*.log', 'config-home/.state/*.log'], pm2Home: pm2Home(paths), pm2Program: pm2Program(),
+    endpoints: { proxy: `http://127.0.0.1:${ports.proxy}/mcp` },
+  }),
+  debug: { environment: () => ({ STACK_DEBUG: '1' }), logs: ['config-home/.state/proxy-debug.log', 'config-home/.state/bridge.log'] },
+  options: {
+    wrapperRelease: path('release of one more MCP server that the bundle is to install: a folder with a `release.json` of name, command and args'),
+  },
+  checkOptions: ({ wrapperRelease }) => {
+    if (typeof wrapperRelease !== 'string' || existsSync(join(wrapperRelease, 'release.json'))) return
+    throw new UsageError(`SMOKE_WRAPPER_RELEASE=${JSON.stringify(wrapperRelease)} has no release.json`, 'name a folder whose release.json says `name`, `command` and `args`')
+  },
   lanes: [bootstrap, bundleTools, install, remove, verifyClean],
   invariants: [
     {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ProcessHost } from '../../processes/process.ts'
@@ -5,6 +6,7 @@ import type { Agent, AgentOutcome, AgentSession } from '../agent.ts'
 import { codexEnvironment, execArguments, modelCatalog } from './flags.ts'
 import { outcomeOf } from './outcome.ts'
 import { probeCodex, type CodexCapabilities } from './probe.ts'
+import { settingsFile } from './settings.ts'
 import { TranscriptReader } from './transcript.ts'
 
 export interface CodexOptions {
@@ -31,13 +33,14 @@ export async function codexAgent(options: CodexOptions): Promise<Agent> {
     version: capabilities.version,
     file,
     run: (session, host) => run(file, capabilities, session, host),
+    commandForPerson: (session) => [file, ...execArguments(capabilities, session, { ownSettings: true })],
   }
 }
 
 /** The host must give the child no stdin: from 0.130 on Codex reads an open pipe to its end before it starts. */
 async function run(file: string, capabilities: CodexCapabilities, session: AgentSession, host: ProcessHost): Promise<AgentOutcome> {
   const catalogFile = join(session.home, 'model-catalog.json')
-  const args = execArguments(capabilities, session, catalogFile)
+  const args = execArguments(capabilities, session, { catalogFile, ownSettings: existsSync(join(session.home, settingsFile)) })
   await mkdir(session.home, { recursive: true })
   await writeFile(catalogFile, modelCatalog(session.model.name))
 

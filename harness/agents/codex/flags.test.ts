@@ -15,7 +15,7 @@ const session = {
 
 function argumentsOf(version: string, overrides: Partial<Parameters<typeof execArguments>[1]> = {}): string[] {
   const help = readFileSync(new URL(`./fixtures/${version}/exec-help.txt`, import.meta.url), 'utf8')
-  return execArguments(readCapabilities('/x/codex', `codex-cli ${version}`, help), { ...session, ...overrides }, '/w/home/catalog.json')
+  return execArguments(readCapabilities('/x/codex', `codex-cli ${version}`, help), { ...session, ...overrides }, { catalogFile: '/w/home/catalog.json' })
 }
 
 test.each([

@@ -19,26 +19,29 @@ export function limitsWithin(deadlineMs: number): { startupSeconds: number; tool
 
 /**
  * The whole command line after `codex`, from what this version can do. Every setting is passed by `-c`: no config file
- * is read or written, and the agent's home may be empty.
+ * is needed or written, and none is read unless its home has settings of its own. Without a model in the session, a
+ * person's own model and login are used.
  * @throws UsageError when a server's name cannot stand in a Codex config key
  */
 export function execArguments(
   capabilities: CodexCapabilities,
-  session: Pick<AgentSession, 'prompt' | 'cwd' | 'servers' | 'model' | 'deadlineMs'>,
-  catalogFile: string,
+  session: Pick<AgentSession, 'prompt' | 'cwd' | 'servers' | 'deadlineMs'> & Partial<Pick<AgentSession, 'model'>>,
+  { catalogFile, ownSettings = false }: { readonly catalogFile?: string; readonly ownSettings?: boolean } = {},
 ): string[] {
   const { flags, jsonFlag } = capabilities
   const limits = limitsWithin(session.deadlineMs)
   const when = (flag: string, ...values: string[]): string[] => (flags.has(flag) ? [flag, ...values] : [])
   const settings: Record<string, TomlValue> = {
-    model: session.model.name,
-    model_provider: provider,
-    [`model_providers.${provider}`]: {
-      name: provider, base_url: session.model.baseUrl, wire_api: 'responses', env_key: keyVariable,
-      // One HTTP 500 made 30 requests in 25 s with the default retries: the first failure is the one to report.
-      request_max_retries: 0, stream_max_retries: 0, stream_idle_timeout_ms: limits.streamIdleMs,
-    },
-    ...(capabilities.readsModelCatalog && { model_catalog_json: catalogFile }),
+    ...(session.model && {
+      model: session.model.name,
+      model_provider: provider,
+      [`model_providers.${provider}`]: {
+        name: provider, base_url: session.model.baseUrl, wire_api: 'responses', env_key: keyVariable,
+        // One HTTP 500 made 30 requests in 25 s with the default retries: the first failure is the one to report.
+        request_max_retries: 0, stream_max_retries: 0, stream_idle_timeout_ms: limits.streamIdleMs,
+      },
+    }),
+    ...(capabilities.readsModelCatalog && catalogFile !== undefined && { model_catalog_json: catalogFile }),
     // Quiet: with these no version tried to reach a host outside.
     'features.plugins': false,
     'analytics.enabled': false,
@@ -63,7 +66,7 @@ export function execArguments(
     'exec', jsonFlag,
     ...when('--skip-git-repo-check'),
     ...when('--ephemeral'),
-    ...when('--ignore-user-config'),
+    ...(ownSettings ? [] : when('--ignore-user-config')),
     ...when('--ignore-rules'),
     ...when('--sandbox', 'workspace-write'),
     ...when('--cd', session.cwd),

@@ -6,10 +6,10 @@ import { LaneSequencer } from '../../vitest/sequencer.ts'
 const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
 const reports = here('../../../reports')
 
-export default defineConfig({
+export default defineConfig(async () => ({
   test: {
     sequence: { sequencer: LaneSequencer },
     reporters: [`${reports}/reporter.ts`],
-    projects: [smokeProject({ root: here('.'), defaultSuite: 'toy', env: process.env, globalSetup: [`${reports}/finish.ts`] })],
+    projects: [await smokeProject({ root: here('.'), defaultSuite: 'toy', env: process.env, globalSetup: [`${reports}/finish.ts`] })],
   },
-})
+}))

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import pidusage from 'pidusage'
 import { expect, test } from 'vitest'
@@ -8,11 +11,21 @@ import { startChildRun } from '../../../harness/testing/child-run.ts'
 const rounds = Number(process.env.BENCH_ROUNDS ?? 5)
 const toy = fileURLToPath(new URL('../../../harness/testing/toy', import.meta.url))
 
-const subjects = [
+interface Subject {
+  readonly name: string
+  readonly filter: string
+  readonly cwd?: string
+  /** It goes on in a workspace of which the first lane is done. */
+  readonly warm?: boolean
+}
+
+const subjects: readonly Subject[] = [
   { name: 'toy suite: the harness alone', filter: 'smoke', cwd: toy },
-  { name: 'reference: bootstrap only', filter: 'bootstrap.smoke', cwd: undefined },
-  { name: 'reference: all five lanes', filter: 'smoke', cwd: undefined },
-] as const
+  { name: 'reference: bootstrap only', filter: 'bootstrap.smoke' },
+  { name: 'reference: one lane, cold', filter: 'bundle-tools.smoke' },
+  { name: 'reference: one lane, warm', filter: 'bundle-tools.smoke', warm: true },
+  { name: 'reference: all five lanes', filter: 'smoke' },
+]
 
 interface Sample {
   readonly seconds: number
@@ -23,8 +36,17 @@ interface Sample {
 
 test('whole runs, interleaved', async () => {
   const samples = subjects.map((): Sample[] => [])
-  for (let round = 0; round < rounds; round += 1) {
-    for (const [index, subject] of subjects.entries()) samples[index]?.push(await measure(subject.filter, subject.cwd))
+  const directory = mkdtempSync(join(tmpdir(), 'bench-'))
+  try {
+    const workspace = join(directory, 'w')
+    await measure({ name: '', filter: 'bootstrap.smoke' }, { SMOKE_WORKSPACE: workspace, SMOKE_BOOTSTRAP_ONLY: '1' })
+    for (let round = 0; round < rounds; round += 1) {
+      for (const [index, subject] of subjects.entries()) {
+        samples[index]?.push(await measure(subject, subject.warm === true ? { SMOKE_WORKSPACE: workspace, SMOKE_SKIP_BOOTSTRAP: '1' } : {}))
+      }
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
   }
   const base = median((samples[0] ?? []).map(({ seconds }) => seconds))
   const lines = subjects.map(({ name }, index) => {
@@ -44,9 +66,9 @@ test('whole runs, interleaved', async () => {
   ].join('\n'))
 })
 
-async function measure(filter: string, cwd: string | undefined): Promise<Sample> {
+async function measure({ filter, cwd }: Subject, env: Record<string, string>): Promise<Sample> {
   const startedAt = performance.now()
-  const run = cwd === undefined ? startChildRun(['run', filter]) : startChildRun(['run', filter], {}, cwd)
+  const run = cwd === undefined ? startChildRun(['run', filter], env) : startChildRun(['run', filter], env, cwd)
   let peak = 0
   const timer = setInterval(() => {
     void memoryOf(run.process.pid, run.temporary).then((bytes) => { peak = Math.max(peak, bytes) })

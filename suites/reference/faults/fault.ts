@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { findAgent } from '../../../harness/agents/find-agent.ts'
-import { sourceVariable } from '../../../harness/options.ts'
+import { familyVariable } from '../../../harness/options/definitions.ts'
 import type { VerdictClass } from '../../../harness/verdict.ts'
 import { sourceFolder } from '../places.ts'
 
@@ -50,7 +50,7 @@ export function faultKit(directory: string): FaultKit {
       await git('init', '--quiet', '--initial-branch=main')
       await git('add', '--all')
       await git('commit', '--quiet', '--message', 'a fault')
-      return { [sourceVariable(source)]: repository }
+      return { [familyVariable('sources', source)]: repository }
     },
   }
 }

@@ -1,11 +1,10 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { restartStep, step } from '../../../harness/suite.ts'
 import { fail } from '../../../harness/verdict.ts'
-import { listTools, probeInitialize } from '../../../helpers/mcp-client.ts'
-import { waitFor } from '../../../helpers/wait-for.ts'
-import { expectOnlyPort, expectSameTools, explainRestart } from '../checks.ts'
-import { configHome, intendedTools, overlayFile, packagesFolder, pm2Home, pm2Program, stateHome } from '../places.ts'
+import { expectSameTools } from '../checks.ts'
+import { configHome, environmentFile, intendedTools, overlayFile, packagesFolder, pm2Home, pm2Program, stateHome } from '../places.ts'
+import { awaitReady, startStack } from '../start-stack.ts'
 import { lane } from '../states.ts'
 
 /** Bundle, render and restart together stay below 60 s; a stall there is a fault to find, not a budget to raise. */
@@ -23,8 +22,8 @@ export const bootstrap = lane({
     readiness: step(15, 'readiness'),
     'structural tests': step(30, 'check-failed'),
   },
-  work: async ({ step }) => {
-    const { stack, proxy, client } = await step('clone', async (context) => {
+  work: async ({ step, skip, testScope }) => {
+    const { stack, proxy, client, stackPaths } = await step('clone', async (context) => {
       const { paths, clone, run } = context
       const [stack, proxy] = await Promise.all([clone('stack'), clone('proxy')])
       // Node looks for packages in every folder above the clone; the clone itself stays as it was cloned.
@@ -32,7 +31,7 @@ export const bootstrap = lane({
       const client = join(paths.root, 'client')
       mkdirSync(client)
       await run({ name: 'client repository', file: 'git', args: ['init', '--quiet', '--initial-branch=main', client], cwd: paths.root })
-      return { stack: stack.path, proxy: proxy.path, client }
+      return { stack: stack.path, proxy: proxy.path, client, stackPaths: paths }
     })
 
     await step('environment file', ({ paths, ports }) => {
@@ -41,12 +40,18 @@ export const bootstrap = lane({
         PM2_HOME: pm2Home(paths), PM2_BIN: pm2Program(),
       }
       mkdirSync(configHome(paths), { recursive: true })
-      writeFileSync(join(configHome(paths), '.env'), Object.entries(values).map(([key, value]) => `${key}="${String(value)}"\n`).join(''), { mode: 0o600 })
+      writeFileSync(environmentFile(paths), Object.entries(values).map(([key, value]) => `${key}="${String(value)}"\n`).join(''), { mode: 0o600 })
       return Promise.resolve()
     })
 
-    await step('starter bundle', async ({ run }) => {
-      const output = await run({ file: process.execPath, args: ['scripts/install-bundle.mjs', '--no-restart'], cwd: stack })
+    await step('starter bundle', async ({ paths, run, options }) => {
+      const { wrapperRelease } = options
+      // Copied first: what runs in the sandbox must not change when somebody builds a new release meanwhile.
+      const release = typeof wrapperRelease === 'string' ? join(paths.root, 'releases', basename(wrapperRelease)) : undefined
+      if (release !== undefined) cpSync(String(wrapperRelease), release, { recursive: true })
+      const output = await run({
+        file: process.execPath, args: ['scripts/install-bundle.mjs', '--no-restart', ...(release === undefined ? [] : ['--release', release])], cwd: stack,
+      })
       if (!/^\[bundle\] Installing /m.test(output)) {
         throw fail('bootstrap-step', `the bundle installer named no server it installed; it said: ${output.slice(0, 300) || '(nothing)'}`)
       }
@@ -63,36 +68,22 @@ export const bootstrap = lane({
       }
     })
 
-    await step('restart', async ({ paths, env, ports, restartSeconds, run, undo }) => {
-      undo({ name: 'stop the stack', file: process.execPath, args: ['scripts/stop-stack.mjs'], cwd: stack, whilePidFile: join(pm2Home(paths), 'pm2.pid') })
-      try {
-        await run({
-          file: process.execPath, args: ['scripts/restart-stack.mjs', '--timeout', String(restartSeconds)], cwd: stack,
-        })
-      } catch (error) {
-        throw explainRestart(error, env, ports.proxy ?? 0)
-      }
+    await step('restart', (context) => startStack(context, stack))
+
+    const { proxyUrl, tools } = await step('readiness', async (context) => {
+      const found = await awaitReady(context)
+      expectSameTools(intendedTools(context.paths), found.tools)
+      context.fact('tools', found.tools.join(' '))
+      return found
     })
 
-    const { proxyUrl, tools } = await step('readiness', async ({ paths, env, ports, signal, fact }) => {
-      const url = `http://127.0.0.1:${ports.proxy}/mcp`
-      let last = 'no probe was made'
-      await waitFor(async () => {
-        const probe = await probeInitialize(url, 2000)
-        last = probe.detail
-        return probe.ok && probe.serverName === 'reference-stack' ? probe : undefined
-      }, { deadlineMs: 10_000, signal, otherwise: () => fail('readiness', `${url} does not answer initialize as reference-stack; last answer: ${last}`) })
-      expectOnlyPort(env, ports.proxy ?? 0)
-      const tools = (await listTools(url)).map(({ name }) => name)
-      expectSameTools(intendedTools(paths), tools)
-      fact('tools', tools.join(' '))
-      return { proxyUrl: url, tools }
-    })
-
-    const overlay = await step('structural tests', async ({ paths, run }) => {
-      await run({ file: 'npm', args: ['run', '--silent', 'test:structural'], cwd: stack })
-      return readFileSync(overlayFile(paths), 'utf8')
-    })
+    if (testScope === 'none') skip('structural tests', 'the test scope is "none"')
+    else {
+      await step('structural tests', async ({ run }) => {
+        await run({ file: 'npm', args: ['run', '--silent', 'test:structural'], cwd: stack })
+      })
+    }
+    const overlay = readFileSync(overlayFile(stackPaths), 'utf8')
     return { stack, proxy, clientRepository: client, proxyUrl, tools, overlay }
   },
 })

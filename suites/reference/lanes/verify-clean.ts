@@ -16,13 +16,16 @@ export const verifyClean = lane({
     catalog: step(15, 'catalog'),
     'processes and ports': step(10, 'leak'),
   },
-  work: async ({ facts, step }) => {
+  work: async ({ facts, step, skip, testScope }) => {
     await step('own checks', async ({ run }) => {
       await run({ file: process.execPath, args: ['scripts/verify-clean.mjs'], cwd: facts.stack })
     })
-    await step('full tests', async ({ run }) => {
-      await run({ file: 'npm', args: ['test', '--silent'], cwd: facts.stack })
-    })
+    if (testScope !== 'full') skip('full tests', `the test scope is "${testScope}"`)
+    else {
+      await step('full tests', async ({ run }) => {
+        await run({ file: 'npm', args: ['test', '--silent'], cwd: facts.stack })
+      })
+    }
     await step('catalog', async ({ paths }) => {
       expectSameTools(intendedTools(paths), (await listTools(facts.proxyUrl)).map(({ name }) => name))
     })

@@ -11,7 +11,11 @@ module.exports = {
       script: './server.mjs',
       cwd: proxy,
       interpreter: process.execPath,
-      env: { PROXY_CONFIG: join(stateHome, 'proxy.json') },
+      env: {
+        PROXY_CONFIG: join(stateHome, 'proxy.json'),
+        // Every message of the proxy, for whoever looks for a fault.
+        PROXY_DEBUG_LOG: process.env.STACK_DEBUG === '1' ? join(stateHome, 'proxy-debug.log') : '',
+      },
       // A proxy that cannot start must not be started for ever.
       max_restarts: 3,
       min_uptime: 1000,

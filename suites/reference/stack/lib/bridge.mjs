@@ -35,6 +35,7 @@ export async function runBridge(places) {
       at: new Date().toISOString(), by: 'bridge', client: server.getClientVersion(), session, method,
       tool: params.name, arguments: params.arguments ?? {},
       outcome: answer.status === 'ok' ? 'ok' : 'tool-error', ...(answer.status !== 'ok' && { error: answer.message }),
+      answer: JSON.stringify(answer).slice(0, 16_000),
       durationMs: Math.round(performance.now() - startedAt),
     })}\n`)
     return asToolResult(answer)

@@ -5,7 +5,7 @@ import { parseEnv } from 'node:util'
 
 export const stackDir = dirname(dirname(fileURLToPath(import.meta.url)))
 
-const keys = ['STACK_CONFIG_HOME', 'STACK_STATE_HOME', 'PROXY_DIR', 'PROXY_PORT', 'PUBLIC_PORT', 'PM2_HOME', 'PM2_BIN']
+const keys = ['STACK_CONFIG_HOME', 'STACK_STATE_HOME', 'PROXY_DIR', 'PROXY_PORT', 'PUBLIC_PORT', 'PM2_HOME', 'PM2_BIN', 'STACK_DEBUG']
 
 /** An error whose message is all a person needs; scripts print it without a stack. */
 export class StackError extends Error {}
@@ -35,7 +35,7 @@ export function loadEnvironment(given = process.env) {
     pm2Home: env.PM2_HOME,
     pm2: env.PM2_BIN,
     /** For programs that are started from here. */
-    environment: Object.fromEntries(keys.map((key) => [key, env[key]])),
+    environment: Object.fromEntries(keys.map((key) => [key, env[key] ?? ''])),
     catalog: join(stackDir, 'config/catalog.json'),
     overlay: join(configHome, 'servers.local.json'),
     localOverrides: join(configHome, 'tool_overrides.local.json'),

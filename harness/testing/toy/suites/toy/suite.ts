@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { defineSuite, step, type Nothing } from '../../../../suite.ts'
+import { text } from '../../../../options/definitions.ts'
+import { z } from 'zod'
+import { defineSuite, step, type LaneContext, type Nothing, type StepContext } from '../../../../suite.ts'
 import { fail } from '../../../../verdict.ts'
 
 /** A suite without a stack, for tests of the harness: TOY_FAULT chooses what goes wrong. */
@@ -15,17 +17,33 @@ interface ToyStates {
 const { lane, suite } = defineSuite<ToyStates>()
 const fault = process.env.TOY_FAULT
 
+const settingsOf = (paths: StepContext['paths']): string => join(paths.root, 'settings')
+
+/** What the command of step "greet" does instead of greeting. */
+const codes: Readonly<Record<string, string>> = {
+  budget: 'console.log("waiting"); setInterval(() => undefined, 1000)',
+  wait: 'console.log("waiting"); setInterval(() => undefined, 1000)',
+  exit: 'console.log("broken"); process.exit(4)',
+  'wait-with-many': 'for (let i = 0; i < 6; i += 1) require("node:child_process").spawn("sleep", ["60"]); console.log("waiting"); setInterval(() => undefined, 1000)',
+  'grow-memory': 'const all = []; setInterval(() => { if (all.length < 40) all.push(Buffer.alloc(10 * 2 ** 20, 1)); console.log(all.length) }, 100)',
+}
+
+const longFaults = new Set(['wait', 'wait-with-many', 'grow-memory'])
+
 export const start = lane({
   name: 'start', proves: 'it starts', needs: 'nothing', leaves: 'up',
-  steps: { prepare: step(5), greet: step(fault === 'wait' ? 60 : fault === 'budget' ? 3 : 5) },
+  steps: { prepare: step(5), greet: step(longFaults.has(fault ?? '') ? 60 : fault === 'budget' ? 3 : 5) },
   work: async ({ step }) => {
-    await step('prepare', async ({ paths, run, env }) => {
+    await step('prepare', async ({ paths, ports, run, env, undo }) => {
+      if (fault === 'slow-stop') undo({ name: 'slow', file: process.execPath, args: ['-e', 'setTimeout(() => undefined, 3000)'], cwd: paths.root })
+      writeFileSync(settingsOf(paths), `PORT=${ports.main}\n`)
+      if (fault === 'host') writeFileSync(join(process.env.HOME ?? '', '.toyrc'), 'spoiled')
       if (fault === 'daemon') spawn(process.execPath, ['-e', 'setInterval(() => undefined, 1000)'], { detached: true, stdio: 'ignore', env, cwd: '/' }).unref()
       if (fault === 'invariant') writeFileSync(join(paths.root, 'dirt'), '')
       await run({ file: process.execPath, args: ['-e', 'console.log("prepared")'], cwd: paths.root })
     })
-    const greeting = await step('greet', async ({ run, paths }) => {
-      const code = fault === 'budget' || fault === 'wait' ? 'console.log("waiting"); setInterval(() => undefined, 1000)' : fault === 'exit' ? 'console.log("broken"); process.exit(4)' : 'console.log("hello")'
+    const greeting = await step('greet', async ({ run, paths, options }) => {
+      const code = codes[fault ?? ''] ?? `console.log(${JSON.stringify(options.greeting)})`
       return run({ file: process.execPath, args: ['-e', code], cwd: paths.root })
     })
     return { greeting }
@@ -34,27 +52,31 @@ export const start = lane({
 
 export const look = lane({
   name: 'look', proves: 'it can be looked at', needs: 'up', leaves: 'up',
-  steps: { look: step(fault === 'late' ? 0.2 : 5, 'check-failed') },
+  steps: { look: step(fault === 'late' ? 0.2 : fault === 'wait-in-look' ? 60 : 5, 'check-failed') },
   work: async ({ facts, step }) => {
-    if (fault === 'late') await step('look', () => delay(1500))
+    if (fault === 'wait-in-look') await step('look', async ({ run, paths }) => { await run({ file: process.execPath, args: ['-e', codes.wait ?? ''], cwd: paths.root }) })
+    else if (fault === 'late') await step('look', () => delay(1500))
     else await step('look', () => fault === 'look' ? Promise.reject(fail('drift', 'it looks odd')) : Promise.resolve())
     return facts
   },
 })
 
+/** Goes on after the step; nobody stops it, so the sandbox must. */
+async function serve({ start, paths }: StepContext): Promise<void> {
+  await new Promise<void>((ready, reject) => {
+    start({
+      name: 'server', file: process.execPath, args: ['-e', 'console.log("serving"); setInterval(() => undefined, 1000)'], cwd: paths.root,
+      onLine: () => { ready() },
+    }).then(({ ended }) => ended, reject).then(() => { reject(new Error('the server ended')) }, reject)
+  })
+}
+
 export const grow = lane({
   name: 'grow', proves: 'it grows', needs: 'up', leaves: 'more',
   steps: { grow: step(5), forgotten: step(5) },
   work: async ({ facts, step }) => {
-    await step('grow', async ({ start, paths }) => {
-      // Goes on after the step; nobody stops it, so the sandbox must.
-      await new Promise<void>((ready, reject) => {
-        start({
-          name: 'server', file: process.execPath, args: ['-e', 'console.log("serving"); setInterval(() => undefined, 1000)'], cwd: paths.root,
-          onLine: () => { ready() },
-        }).then(({ ended }) => ended, reject).then(() => { reject(new Error('the server ended')) }, reject)
-      })
-    })
+    await step('grow', (context) => serve(context))
+    if (fault === 'grow') throw fail('drift', 'it grew the wrong way')
     if (fault !== 'forgotten') await step('forgotten', () => Promise.resolve())
     return { ...facts, extra: 1 }
   },
@@ -70,6 +92,27 @@ export const shrink = lane({
   },
 })
 
+const resumeSteps = { again: step(5, 'drift') }
+
+const resumeUp = lane({
+  name: 'resume', proves: 'it can be gone on with', needs: 'up', leaves: 'up', steps: resumeSteps,
+  work: async ({ facts, step }: LaneContext<ToyStates['up'], typeof resumeSteps>) => {
+    await step('again', ({ paths }) => {
+      if (!readFileSync(settingsOf(paths), 'utf8').startsWith('PORT=')) throw fail('drift', 'its settings were changed')
+      return Promise.resolve()
+    })
+    return facts
+  },
+})
+
+const resumeMore = lane({
+  name: 'resume', proves: 'it can be gone on with', needs: 'more', leaves: 'more', steps: resumeSteps,
+  work: async ({ facts, step }: LaneContext<ToyStates['more'], typeof resumeSteps>) => {
+    await step('again', serve)
+    return facts
+  },
+})
+
 export default suite({
   name: 'toy',
   prerequisites: [],
@@ -77,6 +120,10 @@ export default suite({
   ports: ['main'],
   environment: () => ({ TOY: '1' }),
   agent: {},
+  resume: { up: resumeUp, more: resumeMore },
+  environmentFiles: (paths) => [settingsOf(paths)],
+  hostPaths: (home) => [join(home, '.toyrc')],
+  options: { greeting: text('what it says', { schema: z.string(), fallback: 'hello', placeholder: '<words>' }) },
   lanes: [start, look, grow, shrink],
   invariants: [{
     name: 'no dirt',

@@ -1,0 +1,77 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { linkSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { isOwned, ownerOf, readMarker, thisOwner, type Owner } from './marker.ts'
+import { readPlain } from './whole-file.ts'
+
+/** What every claim's file name begins with. */
+export const claimPrefix = '.clone-smoke.claim-'
+
+export type Claim = { readonly release: () => void } | { readonly heldBy: Owner | undefined }
+
+/**
+ * Takes the right to adopt or remove a workspace whose owner is dead: of several processes at once exactly one gets it.
+ * A claim is a file named for the dead process it succeeds, so that a claimer who dies is succeeded in the same way, and
+ * nobody ever has to remove the lock of another.
+ */
+export function claim(root: string): Claim {
+  const self = thisOwner()
+  for (;;) {
+    const { passed, holder, free } = follow(root)
+    if (!free) return { heldBy: holder }
+    const own = claimFile(root, holder)
+    if (!createWith(own, root, self)) continue
+    // Whoever was first may be through by now: then the way from the marker no longer leads to this claim.
+    const again = follow(root)
+    if (!again.free && again.holder !== undefined && again.passed.at(-1) === own) {
+      return { release: () => { for (const file of [...passed, own]) rmSync(file, { force: true }) } }
+    }
+    rmSync(own, { force: true })
+    return { heldBy: again.holder }
+  }
+}
+
+interface Way {
+  /** The claims on the way from the marker to the holder. */
+  readonly passed: readonly string[]
+  readonly holder: Owner | undefined
+  /** The holder is dead, and nobody has succeeded it. */
+  readonly free: boolean
+}
+
+function follow(root: string): Way {
+  const reading = readMarker(root)
+  const passed: string[] = []
+  let holder = ownerOf(reading)
+  while (!isOwned({ owner: holder })) {
+    const file = claimFile(root, holder)
+    const next = readClaim(file)
+    if (next === undefined) return { passed, holder, free: reading.kind !== 'none' }
+    passed.push(file)
+    holder = next
+  }
+  return { passed, holder, free: false }
+}
+
+const claimFile = (root: string, holder: Owner | undefined): string =>
+  join(root, claimPrefix + createHash('sha256').update(JSON.stringify([holder?.boot, holder?.pid, holder?.startTime])).digest('hex').slice(0, 16))
+
+function readClaim(file: string): Owner | undefined {
+  const text = readPlain(file)
+  return text === undefined ? undefined : JSON.parse(text) as Owner
+}
+
+/** A link appears with its content or not at all. False when another was first. */
+function createWith(file: string, root: string, self: Owner): boolean {
+  const temporary = join(root, `${claimPrefix}${randomBytes(4).toString('hex')}.new`)
+  try {
+    writeFileSync(temporary, JSON.stringify(self), { flag: 'wx', mode: 0o600 })
+    linkSync(temporary, file)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  } finally {
+    rmSync(temporary, { force: true })
+  }
+}
