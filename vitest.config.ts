@@ -18,6 +18,8 @@ export default defineConfig(async () => ({
           include: ['{suites,harness,helpers,reports}/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          // Most of them wait for runs of their own: one worker would leave the machine idle.
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },

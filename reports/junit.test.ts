@@ -85,7 +85,7 @@ test('a lane is a suite with its facts, and the teardown is the last one', () =>
   expect(first?.attributes).toMatchObject({ name: 'toy.a', tests: '1', failures: '0', skipped: '0', time: '0.012' })
   expect(child(child(first, 'properties'), 'property')?.attributes).toEqual({ name: 'version.node', value: 'v20' })
   expect(casesOf(first)[0]?.attributes).toMatchObject({ name: 'one', classname: 'toy.a', time: '0.001' })
-  expect(casesOf(last).map(({ attributes, children }) => [attributes.name, children.length])).toEqual([['nothing is left behind', 0]])
+  expect(casesOf(last).map(({ attributes, children }) => [attributes.name, children.length])).toEqual([['nothing is left behind', 0], ['nothing outside the sandbox is changed', 0]])
 })
 
 test('a failure has the verdict class as its type and the diagnosis as its message', () => {
@@ -115,11 +115,12 @@ test('a set-up lane whose tests were not chosen shows its steps too', () => {
 })
 
 test('leftovers fail the last suite, errors outside the lanes are errors in it', () => {
-  const xml = junitXml(record([], { errors: ['boom'], teardown: { durationMs: 1, ended: 0, leftovers: ['process 7'], hostChanges: [], workspaceKept: false, processesKept: false } }), results)
+  const xml = junitXml(record([], { errors: ['boom'], teardown: { durationMs: 1, ended: 0, leftovers: ['process 7'], hostChanges: ['~/.npmrc was changed'], workspaceKept: false, processesKept: false } }), results)
   const suite = suitesOf(xml).at(-1)
-  expect(suite?.attributes).toMatchObject({ tests: '2', failures: '1', errors: '1' })
+  expect(suite?.attributes).toMatchObject({ tests: '3', failures: '2', errors: '1' })
   expect(child(casesOf(suite)[0], 'failure')).toMatchObject({ attributes: { type: 'leak' }, text: 'process 7' })
-  expect(child(casesOf(suite)[1], 'error')).toMatchObject({ attributes: { type: 'harness-bug' }, text: 'boom' })
+  expect(child(casesOf(suite)[1], 'failure')).toMatchObject({ attributes: { type: 'leak' }, text: '~/.npmrc was changed' })
+  expect(child(casesOf(suite)[2], 'error')).toMatchObject({ attributes: { type: 'harness-bug' }, text: 'boom' })
   expect(child(casesOf(suitesOf(junitXml(record([], { teardown: null }), results)).at(-1))[0], 'skipped')).toBeDefined()
 })
 

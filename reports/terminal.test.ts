@@ -90,6 +90,34 @@ test('checks that fail beside the verdict are told too, results elsewhere by the
 
     failed in 9.0 s, workspace kept, no process left
     sandbox /w
+    go on   SMOKE_WORKSPACE=/w SMOKE_REUSE=1 npx vitest run smoke
+    give up npx clone-smoke cleanup /w
     report /results/r/junit.xml, run.json, transcripts/, logs/"
   `)
+})
+
+test('a paused run says what to read, how to go on and how to give up', () => {
+  const record: RunRecord = {
+    schema: 1, run: 'r', suite: 'toy', outcome: 'paused', startedAt: at, durationMs: 9000, facts: {}, notes: [], errors: [], lanes: [],
+    paused: { lane: 'ask', stage: 'question', file: 'manual_stage_ask.md' },
+    teardown: { durationMs: 1, ended: 0, leftovers: [], hostChanges: [], workspaceKept: true, processesKept: true },
+  }
+  expect(closingLines(record, { results: '/cwd/r', workspace: '/w', cwd: '/cwd' }, plain).join('\n')).toMatchInlineSnapshot(`
+    "
+
+    paused before "question" in 9.0 s, workspace kept, its stack is left running
+    read    /w/manual_stage_ask.md
+    sandbox /w
+    go on   SMOKE_WORKSPACE=/w SMOKE_REUSE=1 npx vitest run smoke
+    give up npx clone-smoke cleanup /w
+    report r/junit.xml, run.json, transcripts/, logs/"
+  `)
+})
+
+test('a run that changed something of the user says what', () => {
+  const record: RunRecord = {
+    schema: 1, run: 'r', suite: 'toy', outcome: 'failed', startedAt: at, durationMs: 9000, facts: {}, notes: [], errors: [], lanes: [],
+    teardown: { durationMs: 1, ended: 0, leftovers: [], hostChanges: ['/home/me/.npmrc was changed'], workspaceKept: false, processesKept: false },
+  }
+  expect(closingLines(record, { results: '/cwd/r', workspace: '/w', cwd: '/cwd' }, plain)).toContain('failed in 9.0 s, changed outside the sandbox: /home/me/.npmrc was changed')
 })

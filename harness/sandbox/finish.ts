@@ -26,12 +26,19 @@ function ofThisBoot(entries: readonly LedgerEntry[]): readonly LedgerEntry[] {
   return first === -1 ? [] : entries.slice(first)
 }
 
+export interface Included {
+  /** Processes of the harness itself, as far as the ledger names them. */
+  readonly harness: boolean
+  /** False spares the children of this process: a worker that is just being started is in no ledger yet. */
+  readonly children?: boolean
+}
+
 /**
  * The living processes that are proven to belong to the sandbox of this ledger: by the marker in their environment, by
  * a session the sandbox started, or by a working directory inside the workspace, where it is younger than the sandbox
  * and has no terminal (a person's shell that only looks around has one).
  */
-export function ownedProcesses(all: readonly LedgerEntry[], include: { harness: boolean }): ProcessInfo[] {
+export function ownedProcesses(all: readonly LedgerEntry[], include: Included): ProcessInfo[] {
   const entries = ofThisBoot(all)
   const sandbox = only(entries, 'sandbox')[0]
   if (!sandbox) return []
@@ -57,7 +64,7 @@ export function ownedProcesses(all: readonly LedgerEntry[], include: { harness: 
     harness.some(({ pid, startTime }) => pid === info.pid && startTime === info.startTime)
   return table.filter(
     (info) =>
-      !info.zombie && !spared.has(info.pid) && info.uid === process.getuid?.() &&
+      !info.zombie && !spared.has(info.pid) && (include.children !== false || info.ppid !== process.pid) && info.uid === process.getuid?.() &&
       (inSession(info) || isHarness(info) || hasInEnvironment(info.pid, markerVariable, sandbox.id) || livesInside(info)),
   )
 }
@@ -94,7 +101,7 @@ export function signalProcess(info: { pid: number; startTime: number }, signal: 
  * `whyNotRemove` may spare a path: it returns the reason.
  */
 export async function finishLedger(
-  ledgerFile: string, include: { harness: boolean; whyNotRemove?: (path: string) => string | undefined },
+  ledgerFile: string, include: Included & { readonly whyNotRemove?: (path: string) => string | undefined },
 ): Promise<FinishResult> {
   const entries = readLedger(ledgerFile)
   const leftovers: string[] = []

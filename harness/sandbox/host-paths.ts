@@ -210,7 +210,7 @@ export function defaultHostPaths(home: string): readonly string[] {
     // pm2: the marks of a daemon of this home that began or ended, and its saved list; not its logs and pids
     '.pm2/touch', '.pm2/pm2.pid', '.pm2/rpc.sock', '.pm2/pub.sock', '.pm2/dump.pm2', '.pm2/module_conf.json',
     // Codex: settings and login; it writes all else in its home while it runs
-    '.codex/config.toml', '.codex/auth.json', '.codex/AGENTS.md', '.codex/prompts',
+    '.codex/config.toml', '.codex/AGENTS.md', '.codex/prompts',
     // other agents' settings
     '.claude/settings.json', '.claude/CLAUDE.md', '.gemini/settings.json', '.cursor/mcp.json',
     // Python, Go, Rust

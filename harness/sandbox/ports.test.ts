@@ -10,6 +10,7 @@ import { waitFor } from '../../helpers/wait-for.ts'
 import { UsageError } from '../errors.ts'
 import { bootId, identify, isAlive, readProcess } from '../processes/table.ts'
 import { compiled } from './fixtures/compiled.ts'
+import { makeLock } from './port-locks.ts'
 import { candidatePorts, clearStaleLocks, examinePort, releasePort, reservePort, type PortOwner, type PortReservation } from './ports.ts'
 import { markerFile } from './workspace.ts'
 
@@ -151,6 +152,13 @@ test('chooses by the randomness it is given, and what is excluded never', async 
 test('one run that reserves many at once never gets the same port twice', async () => {
   const taken = await Promise.all(Array.from({ length: 8 }, () => reservePort({ owner: me(), directory: locks, random: () => 0 })))
   expect(new Set(taken.map(({ port }) => port)).size).toBe(8)
+})
+
+test('a lock of the own workspace is taken again only on request', () => {
+  expect(makeLock(locks, 20_000, me(), { again: false })).toBe(true)
+  expect(makeLock(locks, 20_000, me(), { again: false })).toBe(false)
+  expect(makeLock(locks, 20_000, me(), { again: true })).toBe(true)
+  expect(readdirSync(locks)).toHaveLength(1)
 })
 
 test.each([

@@ -51,7 +51,7 @@ export async function tearDown(ending: Ending): Promise<Ended> {
   await attempt('the end could not be recorded', () => { new Recorder(paths.progress).add({ type: 'teardown-started' }) })
   if (!leaveRunning) {
     await attempt('the ledger could not be finished', async () => {
-      const finished = await finishLedger(paths.ledger, { harness: false })
+      const finished = await finishLedger(paths.ledger, { harness: false, children: false })
       ended = finished.ended
       leftovers.push(...finished.leftovers, ...portsStillHeld(ports))
     })

@@ -72,7 +72,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     // In the teardown everything is being ended already, and the ledger may be gone.
     if (done) return
     writeFileSync(paths.stop, `${signal} was received\n`)
-    await endProcesses(() => existsSync(paths.ledger) ? ownedProcesses(readLedger(paths.ledger), { harness: false }) : [])
+    await endProcesses(() => existsSync(paths.ledger) ? ownedProcesses(readLedger(paths.ledger), { harness: false, children: false }) : [])
   })
   return () => (done ??= end().finally(() => { signals.release() }))
 

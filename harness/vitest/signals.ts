@@ -7,6 +7,8 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 const repeatMs = 1000
 /** How long an orderly end may take after a signal. Milliseconds. */
 const graceMs = 20_000
+/** How long vitest may take to end after everything is undone. Milliseconds. */
+const vitestMs = 5000
 /** How often the parent is looked at. Milliseconds. */
 const parentPollMs = 500
 
@@ -29,6 +31,7 @@ export function watchSignals(): SignalWatch {
   let deadline: NodeJS.Timeout | undefined
   let watch: NodeJS.Timeout | undefined
   let released = false
+  let exitCode = 0
   let handle = (signal: NodeJS.Signals): void => { process.exit(128 + constants.signals[signal]) }
   // One listener for good: with the last one removed, Node forgets a signal that has come and was not yet delivered.
   const listener = (signal: NodeJS.Signals): void => { handle(signal) }
@@ -54,6 +57,7 @@ export function watchSignals(): SignalWatch {
         }
         firstAt = performance.now()
         code = 128 + constants.signals[signal]
+        exitCode = code
         process.exitCode = code
         process.stderr.write(`\n${signal}: stopping the run and cleaning up; once more to leave that to the janitor\n`)
         if (!released) deadline = setTimeout(() => process.exit(code), graceMs)
@@ -72,6 +76,8 @@ export function watchSignals(): SignalWatch {
       clearInterval(watch)
       clearTimeout(deadline)
       released = true
+      // All is undone; what is left is vitest's own end, which can wait a minute for a worker that is gone.
+      if (exitCode !== 0) setTimeout(() => process.exit(exitCode), vitestMs).unref()
     },
   }
 }
