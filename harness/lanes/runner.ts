@@ -77,7 +77,10 @@ export class LaneRunner {
         },
       }),
     }
-    this.#recorder = new Recorder(this.#paths.progress, (type) => { this.#hear(`(${type})`) })
+    this.#recorder = new Recorder(this.#paths.progress, (type) => {
+      // That a step is slow is no sign of life of it.
+      if (type !== 'step-slow') this.#hear(`(${type})`)
+    })
     this.#env = {
       ...sandboxEnvironment(this.#paths, info.sandboxId, process.env, info.options.cache),
       ...suite.environment(this.#paths, info.ports, process.env),

@@ -9,7 +9,7 @@ import {
 import { nearestOf } from './nearest.ts'
 
 /** Set by clone-smoke for its own children; never an option. */
-const internalVariables = new Set(['SMOKE_SANDBOX_ID', 'SMOKE_RUN_FILE', 'SMOKE_PLAN_FILE', 'SMOKE_FLAGS'])
+const internalVariables = new Set(['SMOKE_SANDBOX_ID', 'SMOKE_RUN_FILE', 'SMOKE_PLAN_FILE'])
 
 export const families = Object.keys(familyDefinitions) as Family[]
 

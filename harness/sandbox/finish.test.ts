@@ -10,7 +10,7 @@ import { bootId, identify, isAlive, readProcess, type ProcessIdentity } from '..
 import { finishLedger, ownedProcesses, removeWorkspace, salvageEvidence } from './finish.ts'
 import { appendToLedger, readLedger } from './ledger.ts'
 import { compiled } from './fixtures/compiled.ts'
-import { startJanitor } from './start-janitor.ts'
+import { prepareJanitor } from './start-janitor.ts'
 
 const forever = 'setInterval(() => undefined, 1000)'
 const daemonises = fileURLToPath(new URL('../processes/fixtures/daemonises.mjs', import.meta.url))
@@ -179,10 +179,10 @@ test.each([{ keep: false }, { keep: true }])('the janitor finishes the ledger of
   expect(readFileSync(transcript, 'utf8')).toBe('one line\n')
 })
 
-/** The program that `startJanitor` wrote; the janitor it started is dismissed at once. */
+/** The program that `start` wrote; the janitor it started is dismissed at once. */
 async function janitorProgram(ledgerFile: string): Promise<string> {
   const directory = join(dir, 'janitor')
-  await (await startJanitor(ledgerFile, directory)).dismiss()
+  await (await prepareJanitor()).start(ledgerFile, directory).dismiss()
   return join(directory, 'sandbox', 'janitor.js')
 }
 
@@ -200,7 +200,7 @@ test('evidence is saved without links and pipes, which may lead anywhere or wait
 test('a janitor that is dismissed does nothing', async () => {
   const file = openLedger()
   const identity = startProcess({ env: { SMOKE_SANDBOX_ID: `id-of-${dir}` } })
-  await (await startJanitor(file, join(dir, 'janitor'))).dismiss()
+  await (await prepareJanitor()).start(file, join(dir, 'janitor')).dismiss()
   expect(isAlive(identity)).toBe(true)
   expect(readProcess(identity.pid)).toBeDefined()
   expect(existsSync(join(dir, 'workspace'))).toBe(true)

@@ -11,7 +11,7 @@ import { endProcesses, ownedProcesses, removePath } from '../sandbox/finish.ts'
 import { defaultHostPaths, snapshotHost } from '../sandbox/host-paths.ts'
 import { appendToLedger, readLedger } from '../sandbox/ledger.ts'
 import { makePlace } from './make-place.ts'
-import { startJanitor } from '../sandbox/start-janitor.ts'
+import { prepareJanitor } from '../sandbox/start-janitor.ts'
 import { tearDown } from '../sandbox/teardown.ts'
 import { updateMarker } from '../sandbox/workspace.ts'
 import { preparePlan } from './plan.ts'
@@ -35,17 +35,19 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const swept = await cleanAbandoned(tmpdir())
   const hostPaths = [...defaultHostPaths(homedir()), ...(suite.hostPaths?.(homedir()) ?? [])]
   const hostBefore = snapshotHost(hostPaths)
+  const janitorToBe = await prepareJanitor()
 
   const keepsPlace = place.kind === 'go on' || place.kind === 'again' || options.bootstrapOnly || options.manual || options.manualStage !== undefined
   const results = join(options.results, run)
   const sandbox = await orExit(() => makePlace(plan, { results, keep: keepsPlace || options.keep !== 'never', temporary: tmpdir() }))
   const { paths, made, sandboxId, reservations, owner, alive } = sandbox
+  // At once: what is made before it starts is nobody's if this process is killed now.
+  const janitor = janitorToBe.start(paths.ledger, join(root, '.janitor'))
   mkdirSync(results, { recursive: true })
   // vitest removes its own folders when it ends in peace, but not after a signal.
   const vitestFolders = [vitest.getRootProject(), ...vitest.projects].map(({ tmpDir }) => tmpDir)
   for (const path of vitestFolders) appendToLedger(paths.ledger, { kind: 'path', path, harness: true })
   process.on('exit', () => { vitestFolders.forEach(removePath) })
-  const janitor = await startJanitor(paths.ledger, join(root, '.janitor'))
   // Workers inherit it, so that whoever finishes the ledger finds them too.
   process.env.SMOKE_SANDBOX_ID = sandboxId
   if (options.agentHome !== undefined) copyAgentSettings(options.agentHome, paths.agentHome)
@@ -85,7 +87,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     const anythingRan = failed || progress.includes('"type":"lane-')
     const paused = progress.includes('"type":"paused"') && !existsSync(paths.stop)
     const keep = place.kind === 'go on' || place.kind === 'again' || paused || options.keep === 'always' || (options.keep === 'failed' && failed) || (options.bootstrapOnly && anythingRan)
-    if (keep) updateMarker(root, { kept: true })
+    if (keep && existsSync(root)) updateMarker(root, { kept: true })
     const { leftovers, hostChanges } = await tearDown({
       paths, made, results, ports, reservations: Object.values(reservations), owner, keep, anythingRan, janitor, leaveRunning: paused, host: { paths: hostPaths, before: hostBefore },
     })

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { waitFor } from '../../../helpers/wait-for.ts'
-import { startChildRun } from '../child-run.ts'
+import { startChildRun, type ChildRun } from '../child-run.ts'
 
 /**
  * `npm run stress`: kills whole runs with SIGKILL at random moments and demands that nothing is left, every time.
@@ -45,14 +45,24 @@ async function lengthOfARun(): Promise<number> {
   }
 }
 
-async function killOne(afterMs: number, group: boolean): Promise<Outcome> {
+interface Moment {
+  /** Milliseconds after the start of the run, or after its sandbox was first seen. */
+  readonly afterMs: number
+  readonly sinceSandbox: boolean
+  readonly group: boolean
+}
+
+const hasSandbox = ({ temporary }: ChildRun): boolean => readdirSync(temporary).some((name) => /^clone-smoke-\d/.test(name))
+
+async function killOne({ afterMs, sinceSandbox, group }: Moment): Promise<Outcome> {
   const run = startChildRun(['run', 'smoke'], { TOY_FAULT: 'daemon' }, toy)
   try {
     const { pid } = run.process
     if (pid === undefined) throw new Error('the run did not start')
+    if (sinceSandbox) await waitFor(() => hasSandbox(run) ? true : undefined, { deadlineMs: 60_000, everyMs: 1, otherwise: () => new Error(run.output()) })
     await Promise.race([delay(afterMs), run.ended()])
     const events = run.progress()
-    const phase = events.length === 0 ? 'before the sandbox' : events.some(({ type }) => type === 'teardown-started') ? 'teardown' : 'lanes'
+    const phase = events.length === 0 ? (hasSandbox(run) ? 'set-up' : 'before the sandbox') : events.some(({ type }) => type === 'teardown-started') ? 'teardown' : 'lanes'
     const whole = run.process.exitCode !== null
     if (!whole) process.kill(group ? -pid : pid, 'SIGKILL')
     await run.ended()
@@ -70,21 +80,27 @@ test(`${runs} runs, killed at random moments`, async () => {
   const lengthMs = await lengthOfARun()
   const random = randomFrom(seed)
   // Drawn beforehand: the order in which the runs come back must not change what is tried.
-  const moments = Array.from({ length: runs }, () => ({ afterMs: random() * lengthMs * 1.1, group: random() < 0.5 }))
+  const moments = Array.from({ length: runs }, () => (): Moment => {
+    // One in four at any time; of the others the half in the first 150 ms of the sandbox, where it is made.
+    const kind = random()
+    const within = kind < 0.25 ? lengthMs : kind < 0.6 ? 150 : lengthMs * 0.7
+    return { afterMs: random() * within, sinceSandbox: kind >= 0.25, group: random() < 0.5 }
+  })
   const outcomes: Outcome[] = []
   const queue = [...moments.entries()]
   await Promise.all(Array.from({ length: atOnce }, async () => {
     for (let next = queue.shift(); next; next = queue.shift()) {
-      const [index, { afterMs, group }] = next
-      const outcome = await killOne(afterMs, group)
+      const [index, moment] = next
+      const { afterMs, group } = moment
+      const outcome = await killOne(moment)
       outcomes.push(outcome)
       if (outcome.left.length > 0) console.log(`run ${index}: killed (${group ? 'group' : 'process'}) after ${Math.round(afterMs)} ms, in ${outcome.phase}: left ${outcome.left.join(', ')}`)
     }
   }))
   const killed = outcomes.filter(({ whole }) => !whole)
-  const times = killed.map(({ cleanedMs }) => cleanedMs).sort((a, b) => a - b)
-  const phases = ['before the sandbox', 'lanes', 'teardown'].map((phase) => `${killed.filter((one) => one.phase === phase).length} ${phase}`)
+  const times = killed.filter(({ phase }) => phase !== 'before the sandbox').map(({ cleanedMs }) => cleanedMs).sort((a, b) => a - b)
+  const phases = ['before the sandbox', 'set-up', 'lanes', 'teardown'].map((phase) => `${killed.filter((one) => one.phase === phase).length} ${phase}`)
   const at = (share: number): string => `${((times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? 0) / 1000).toFixed(1)} s`
-  console.log(`seed ${seed}: ${killed.length} of ${runs} runs killed (${phases.join(', ')}), ${outcomes.filter(({ left }) => left.length > 0).length} left something; clean after ${at(0.5)} (median), ${at(1)} (longest)`)
+  console.log(`seed ${seed}: ${killed.length} of ${runs} runs killed (${phases.join(', ')}), ${outcomes.filter(({ left }) => left.length > 0).length} left something; those with a sandbox were clean after ${at(0.5)} (median), ${at(1)} (longest)`)
   expect(outcomes.filter(({ left }) => left.length > 0)).toEqual([])
 })
