@@ -249,6 +249,8 @@ export function defineSuite<S extends States<S>>(): {
       const names = suite.lanes.map(({ name }) => name)
       const twice = names.find((name, index) => names.indexOf(name) !== index)
       if (twice !== undefined) throw new Error(`suite ${suite.name}: two lanes are called ${twice}`)
+      const odd = [...Object.keys(suite.sources), ...suite.ports].find((name) => !/^[a-z][a-z0-9-]*$/.test(name))
+      if (odd !== undefined) throw new Error(`suite ${suite.name}: the source or port ${JSON.stringify(odd)} cannot be named in a variable: use small letters, digits and "-"`)
       const reachable = new Set(['nothing', ...suite.lanes.map(({ leaves }) => leaves)])
       const stranded = suite.lanes.find(({ needs }) => !reachable.has(needs))
       if (stranded) throw new Error(`suite ${suite.name}: lane ${stranded.name} needs the state ${stranded.needs}, which no lane leaves`)

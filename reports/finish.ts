@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { SerializedError } from 'vitest'
 import type { TestModule, TestProject, Vitest } from 'vitest/node'
 import { runRecord, type ProgressEvent, type RunRecord, type TestRecord } from '../harness/record.ts'
+import { goOnCommand } from '../harness/go-on.ts'
 import { shellWord } from '../harness/shell-word.ts'
 import { laneOfFile } from '../harness/vitest/lane-file.ts'
 import { buildRunRecord, type LaneTests } from './build-run-record.ts'
@@ -40,7 +41,7 @@ function report(vitest: Vitest, runFile: RunFile, interrupted: boolean): void {
   const problems = [...trimFiles(results), ...writeReports(record, results)]
   if (wasRun(vitest, record)) {
     const paint = paintFor(process.env, process.stdout.isTTY)
-    process.stdout.write(`${closingLines(record, { ...runFile, cwd: process.cwd() }, paint).join('\n')}\n`)
+    process.stdout.write(`${closingLines(record, { ...runFile, cwd: process.cwd(), goOn: goOnCommand(runFile.workspace, process.env) }, paint).join('\n')}\n`)
   }
   problems.forEach(complain)
 }

@@ -46,7 +46,7 @@ test('the end names each lane, why it failed, where to look and what to type', (
     ],
     teardown: { durationMs: 1, ended: 0, leftovers: [], hostChanges: [], workspaceKept: false, processesKept: false },
   }
-  expect(closingLines(record, { results: '/cwd/smoke-results/r', workspace: '/w', cwd: '/cwd' }, plain).join('\n')).toMatchInlineSnapshot(`
+  expect(closingLines(record, { results: '/cwd/smoke-results/r', workspace: '/w', cwd: '/cwd', goOn: 'SMOKE_REUSE=1 go on' }, plain).join('\n')).toMatchInlineSnapshot(`
     "
       a                 passed    1.5 s  (set-up)
       b                 failed    1.5 s  drift
@@ -76,7 +76,7 @@ test('checks that fail beside the verdict are told too, results elsewhere by the
     }],
     teardown: { durationMs: 1, ended: 0, leftovers: [], hostChanges: [], workspaceKept: true, processesKept: false },
   }
-  expect(closingLines(record, { results: '/results/r', workspace: '/w', cwd: '/cwd' }, plain).join('\n')).toMatchInlineSnapshot(`
+  expect(closingLines(record, { results: '/results/r', workspace: '/w', cwd: '/cwd', goOn: 'SMOKE_REUSE=1 go on' }, plain).join('\n')).toMatchInlineSnapshot(`
     "
       a                 failed    0.0 s  drift
 
@@ -90,7 +90,7 @@ test('checks that fail beside the verdict are told too, results elsewhere by the
 
     failed in 9.0 s, workspace kept, no process left
     sandbox /w
-    go on   SMOKE_WORKSPACE=/w SMOKE_REUSE=1 npx vitest run smoke
+    go on   SMOKE_REUSE=1 go on
     give up npx clone-smoke cleanup /w
     report /results/r/junit.xml, run.json, transcripts/, logs/"
   `)
@@ -102,13 +102,13 @@ test('a paused run says what to read, how to go on and how to give up', () => {
     paused: { lane: 'ask', stage: 'question', file: 'manual_stage_ask.md' },
     teardown: { durationMs: 1, ended: 0, leftovers: [], hostChanges: [], workspaceKept: true, processesKept: true },
   }
-  expect(closingLines(record, { results: '/cwd/r', workspace: '/w', cwd: '/cwd' }, plain).join('\n')).toMatchInlineSnapshot(`
+  expect(closingLines(record, { results: '/cwd/r', workspace: '/w', cwd: '/cwd', goOn: 'SMOKE_REUSE=1 go on' }, plain).join('\n')).toMatchInlineSnapshot(`
     "
 
     paused before "question" in 9.0 s, workspace kept, its stack is left running
     read    /w/manual_stage_ask.md
     sandbox /w
-    go on   SMOKE_WORKSPACE=/w SMOKE_REUSE=1 npx vitest run smoke
+    go on   SMOKE_REUSE=1 go on
     give up npx clone-smoke cleanup /w
     report r/junit.xml, run.json, transcripts/, logs/"
   `)
@@ -119,5 +119,5 @@ test('a run that changed something of the user says what', () => {
     schema: 1, run: 'r', suite: 'toy', outcome: 'failed', startedAt: at, durationMs: 9000, facts: {}, notes: [], errors: [], lanes: [],
     teardown: { durationMs: 1, ended: 0, leftovers: [], hostChanges: ['/home/me/.npmrc was changed'], workspaceKept: false, processesKept: false },
   }
-  expect(closingLines(record, { results: '/cwd/r', workspace: '/w', cwd: '/cwd' }, plain)).toContain('failed in 9.0 s, changed outside the sandbox: /home/me/.npmrc was changed')
+  expect(closingLines(record, { results: '/cwd/r', workspace: '/w', cwd: '/cwd', goOn: 'SMOKE_REUSE=1 go on' }, plain)).toContain('failed in 9.0 s, changed outside the sandbox: /home/me/.npmrc was changed')
 })

@@ -65,10 +65,12 @@ export interface Places {
   readonly results: string
   readonly workspace: string
   readonly cwd: string
+  /** The command that goes on in the workspace. */
+  readonly goOn: string
 }
 
 /** The end of a run: what every lane came to, then each failure with its cause and the next thing to type. */
-export function closingLines(record: RunRecord, { results, workspace, cwd }: Places, paint: Paint): string[] {
+export function closingLines(record: RunRecord, { results, workspace, cwd, goOn }: Places, paint: Paint): string[] {
   const shown = (path: string): string => shortest(path, cwd)
   const width = Math.max(16, ...record.lanes.map(({ name }) => name.length)) + 2
   const lines = ['']
@@ -85,7 +87,7 @@ export function closingLines(record: RunRecord, { results, workspace, cwd }: Pla
   if (record.teardown?.workspaceKept === true) {
     lines.push(
       `${paint.faint('sandbox')} ${workspace}`,
-      `${paint.faint('go on  ')} SMOKE_WORKSPACE=${shellWord(workspace)} SMOKE_REUSE=1 npx vitest run smoke`,
+      `${paint.faint('go on  ')} ${goOn}`,
       `${paint.faint('give up')} npx clone-smoke cleanup ${shellWord(workspace)}`,
     )
   }

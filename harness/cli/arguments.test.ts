@@ -11,7 +11,7 @@ test.each([
   { args: ['--reuse=0'], flags: { reuse: '0' }, rest: [] },
   { args: ['ask', '--reporter', 'dot', '-t', 'a name', '--bail=1'], flags: {}, rest: ['ask', '--reporter', 'dot', '-t', 'a name', '--bail=1'] },
   { args: ['--', '--keep', 'failed'], flags: {}, rest: ['--keep', 'failed'] },
-  { args: ['--cache=a=b'], flags: { cache: 'a=b' }, rest: [] },
+  { args: ['--cache-dir=a=b'], flags: { cacheDir: 'a=b' }, rest: [] },
 ])('$args: own flags are cut out, all others are left for vitest', ({ args, flags, rest }) => {
   expect(parseArguments(args)).toEqual({ flags, familyFlags: none, rest })
 })

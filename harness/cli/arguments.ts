@@ -60,7 +60,7 @@ export function parseArguments(args: readonly string[], suiteDefinitions: Defini
 /** Vitest's flags pass, so not every unknown one can be refused; one that is nearly ours is meant to be ours. */
 function refuseMistyped(name: string, ours: readonly string[]): void {
   if (!name.startsWith('--') || vitestFlags.has(name)) return
-  const nearest = nearestOf(name, ours)
+  const nearest = nearestOf(name, ours, 2)
   if (nearest !== undefined) throw new UsageError(`unknown option ${name}`, `did you mean ${nearest}? All options: clone-smoke run --help`)
 }
 

@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
+import { UsageError } from '../errors.ts'
+import { nearestOf } from '../options/nearest.ts'
+import { watchParent } from '../processes/watch-parent.ts'
 import type { Surroundings } from './main.ts'
 import { readInvocation, vitestProgram, type Invocation } from './project.ts'
 
@@ -17,6 +20,11 @@ export async function filters(rest: readonly string[], lanes: readonly string[])
   const { parseCLI } = await import('vitest/node')
   const filtersOf = (words: readonly string[]): readonly string[] => parseCLI(['vitest', 'run', ...words]).filter
   const isFilter = (at: number): boolean => filtersOf(rest.with(at, placeholder)).includes(placeholder)
+  const unknown = rest.find((word, at) => /^[a-z][a-z0-9-]*$/i.test(word) && isFilter(at) && ![...lanes, 'smoke'].some((lane) => lane.includes(word)))
+  if (unknown !== undefined) {
+    const nearest = nearestOf(unknown, lanes)
+    throw new UsageError(`there is no lane ${JSON.stringify(unknown)}`, nearest === undefined ? `lanes: ${lanes.join(', ')}` : `did you mean ${nearest}?`)
+  }
   const words = rest.map((word, at) => lanes.includes(word) && isFilter(at) ? `/${word}.smoke` : word)
   return filtersOf(rest).length > 0 ? words : ['smoke', ...words]
 }
@@ -28,8 +36,12 @@ export function runVitest({ root, env }: Invocation, args: readonly string[], st
   const pass = (signal: NodeJS.Signals): void => { child.kill(signal) }
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
   for (const signal of signals) process.on(signal, pass)
+  const watch = watchParent(() => { pass('SIGTERM') })
   return new Promise<number>((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (code, signal) => { resolve(code ?? 128 + constants.signals[signal ?? 'SIGKILL']) })
-  }).finally(() => { for (const signal of signals) process.off(signal, pass) })
+  }).finally(() => {
+    clearInterval(watch)
+    for (const signal of signals) process.off(signal, pass)
+  })
 }

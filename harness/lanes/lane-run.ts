@@ -44,6 +44,8 @@ export interface LaneSurroundings {
   readonly diagnose: (why: string, name: string) => Promise<{ readonly file: string; readonly finding?: string } | undefined>
   /** What the sandbox's processes used since the last call. */
   readonly takeUsage: () => Usage
+  /** Looks at them once more. Never rejects. */
+  readonly sampleUsage: () => Promise<void>
   readonly afterEachStep: (context: StepContext, step: string) => Promise<void>
   readonly runStage: (
     name: string, definition: StageDefinition<never>, context: StepContext, record: (stage: StageRecord) => void,
@@ -88,9 +90,11 @@ export class LaneRun {
     const total = Object.values(this.lane.steps).reduce((sum, definition) => sum + this.#around.budgetMs(definition) + 2 * letGoMs, letGoMs)
     const done = new AbortController()
     const late = (async (): Promise<never> => {
-      await Promise.race([delay(total, undefined, { signal: done.signal }), aborted(this.#around.stopped, done.signal)])
+      const { alarm, stopped } = this.#around
+      await Promise.race([delay(total, undefined, { signal: done.signal }), aborted(stopped, done.signal), aborted(alarm, done.signal)])
       // A step that is told to stop says so itself, and first.
-      if (this.#around.stopped.aborted) await delay(2 * letGoMs, undefined, { signal: done.signal })
+      if ((stopped.aborted || alarm.aborted) && this.#begun.size > this.#settled.size) await delay(2 * letGoMs, undefined, { signal: done.signal })
+      if (alarm.aborted) throw alarm.reason
       throw this.#around.stopped.aborted
         ? fail('interrupted', `lane ${this.lane.name} was stopped outside its steps: ${String(this.#around.stopped.reason)}`)
         : fail('budget', `lane ${this.lane.name} waited outside its steps until all its budgets, ${total / 1000} s, were over`)
@@ -187,8 +191,10 @@ export class LaneRun {
     const failed = new AbortController()
     const { context, settled } = this.#context(name, definition, AbortSignal.any([over.signal, failed.signal, stopped, alarm]), () => boundMs - (performance.now() - startedAt), logs)
     recorder.add({ type: 'step-started', lane: this.lane.name, step: name, kind: definition.kind, budgetMs })
-    const finish = (result: StepResult): void => {
+    this.#around.takeUsage()
+    const finish = async (result: StepResult): Promise<void> => {
       const stage = stageRecord()
+      await this.#around.sampleUsage()
       const usage = this.#around.takeUsage()
       recorder.add({
         type: 'step-ended', lane: this.lane.name, step: name, status: result.status, logs: [...logs],
@@ -207,14 +213,14 @@ export class LaneRun {
       if (time.isUp) over.abort(overBudget)
       context.signal.throwIfAborted()
       await this.#around.afterEachStep({ ...context, signal: stopped }, name)
-      finish({ status: 'passed' })
+      await finish({ status: 'passed' })
       return value
     } catch (error) {
       // One of several commands failed: the others must not go on behind the back of what follows.
       failed.abort('another command of the step failed')
       await settled()
       if (error instanceof Paused) {
-        finish({ status: 'skipped', reason: error.message })
+        await finish({ status: 'skipped', reason: error.message })
         throw error
       }
       let verdict = this.#explain(error, name, definition, { boundMs, over: time.isUp, logs })
@@ -222,7 +228,7 @@ export class LaneRun {
         const found = await this.#diagnose(name, `${verdict.class}: ${verdict.diagnosis}`, logs)
         if (found) verdict = { ...verdict, evidence: [...new Set([...verdict.evidence, found.file])] }
       }
-      finish({ status: 'failed', verdict })
+      await finish({ status: 'failed', verdict })
       throw new VerdictError(verdict, { cause: error })
     } finally {
       clearTimeout(timer)

@@ -1,10 +1,12 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { Agent, McpWiring } from '../agents/agent.ts'
+import { goOnCommand } from '../go-on.ts'
 import { shellWord } from '../shell-word.ts'
 import type { SandboxState } from '../sandbox/state.ts'
 import type { WorkspacePaths } from '../sandbox/workspace.ts'
 import type { AnyLane, AnySuite, ReceivedCall, StageDefinition } from '../suite.ts'
+import { clientName } from '../stack/probe.ts'
 import { VerdictError } from '../verdict.ts'
 import { judgeStage } from './judge.ts'
 import { describeCall } from './match.ts'
@@ -60,10 +62,12 @@ export class ManualStages {
   async takesOver(lane: string, session: StageSession, agent: () => Promise<Agent>): Promise<boolean> {
     const { manual, manualStage } = this.#parts.info.options
     const asked = manual || manualStage === lane
-    const received = (await session.wiring.receivedCalls()).length
+    const log = await session.wiring.receivedCalls()
+    const received = log.length
     if (this.#isWaitingFor(lane, session.name)) {
-      // Asked to stop here again, and nothing was done meanwhile: there is nothing to judge yet.
-      if (!asked || received > (this.#waiting?.received ?? 0)) {
+      const { received: mark = 0, failed = false } = this.#waiting ?? {}
+      // Asked to stop here again: after a failure, or where nothing was done meanwhile, there is nothing to judge yet.
+      if (!asked || (!failed && log.slice(mark).some(byPerson))) {
         this.#byHand = this.#waiting
         return false
       }
@@ -88,7 +92,7 @@ export class ManualStages {
     const { name, definition, context, wiring, record } = session
     const mark = this.#byHand?.received ?? 0
     const log = await wiring.receivedCalls()
-    const received = log.slice(mark)
+    const received = log.slice(mark).filter(byPerson)
     const transcript = session.transcript.replace(/\.jsonl$/, '.by-hand.ndjson')
     writeFileSync(transcript, received.map((call) => `${JSON.stringify(call)}\n`).join(''), { mode: 0o600 })
     const shown = relative(context.paths.root, transcript)
@@ -107,10 +111,19 @@ export class ManualStages {
     const { verdict } = judgement
     this.#stand(lane, name, verdict ? 'failed' : 'passed', judgement.calls)
     // Done wrongly, it is to be done again: what came until now counts no more.
-    this.#waiting = verdict ? { lane, stage: name, received: log.length } : undefined
+    this.#waiting = verdict ? { lane, stage: name, received: log.length, failed: true } : undefined
     if (verdict) {
       throw new VerdictError({ ...verdict, remedy: verdict.remedy ?? `do it again: SMOKE_MANUAL_STAGE=${lane} ${goOn(this.#parts.paths.root)} starts the stack and waits` })
     }
+  }
+
+  /** Notes that nobody's hand is needed here, where a person plays other stages. */
+  leaveToAgent(lane: string, stage: string): void {
+    if (existsSync(this.#resultFile())) this.#stand(lane, stage, 'played by the agent')
+  }
+
+  #resultFile(): string {
+    return join(this.#parts.paths.root, 'manual_result.json')
   }
 
   #isWaitingFor(lane: string, stage: string): boolean {
@@ -135,8 +148,8 @@ export class ManualStages {
 
   /** Keeps `manual_result.json` up to date: one line a stage. */
   #stand(lane: string, stage: string, standing: Standing, calls?: unknown): void {
-    const { suite, info, paths } = this.#parts
-    const file = join(paths.root, 'manual_result.json')
+    const { suite, info } = this.#parts
+    const file = this.#resultFile()
     const stages: ResultFile['stages'] = readStages(file) ?? stagesOf(suite).map((one) => ({ lane: one.lane.name, stage: one.stage, standing: 'not yet' }))
     const next: ResultFile = {
       schema: 1, run: info.run, suite: suite.name,
@@ -145,6 +158,9 @@ export class ManualStages {
     writeFileSync(file, `${JSON.stringify(next, null, 2)}\n`, { mode: 0o600 })
   }
 }
+
+/** What clone-smoke asks the stack itself is not the person's. */
+const byPerson = ({ client }: ReceivedCall): boolean => client !== clientName
 
 function readStages(file: string): ResultFile['stages'] | undefined {
   try {
@@ -174,7 +190,7 @@ function clientConfig(servers: Readonly<Record<string, McpWiring>>): Record<stri
   ]))
 }
 
-const goOn = (root: string): string => `SMOKE_WORKSPACE=${shellWord(root)} SMOKE_REUSE=1 npx vitest run smoke`
+const goOn = (root: string): string => goOnCommand(root, process.env)
 
 const callList = (definition: StageDefinition<never>): string[] =>
   definition.calls.flatMap((call, index) => [`${index + 1}. \`${describeCall(call)}\` of server \`${call.server}\``, `   afterwards: ${call.effect}`])

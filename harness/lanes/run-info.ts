@@ -16,6 +16,7 @@ export interface RunInfo {
   readonly resumed?: {
     readonly run: string
     readonly lanes: Marker['lanes']
+    readonly sources: Marker['sources']
     /** Lanes that need not run again. */
     readonly done: readonly string[]
     /** The stack was left running. */

@@ -43,6 +43,8 @@ export class LaneRunner {
   readonly #suite: AnySuite
   readonly #paths: WorkspacePaths
   readonly #host: ProcessHost
+  /** For what talks all the time, whatever happens: it is no sign of life. */
+  readonly #silentHost: ProcessHost
   readonly #recorder: Recorder
   readonly #env: Record<string, string>
   readonly #stop = new AbortController()
@@ -67,9 +69,9 @@ export class LaneRunner {
     this.#suite = suite
     this.#createAgent = createAgent
     this.#paths = workspacePaths(info.workspace)
-    const host = createProcessHost(this.#paths.ledger)
+    this.#silentHost = createProcessHost(this.#paths.ledger)
     this.#host = {
-      start: (command) => host.start({
+      start: (command) => this.#silentHost.start({
         ...command,
         onLine: (line, stream) => {
           this.#hear(line)
@@ -82,11 +84,14 @@ export class LaneRunner {
       if (type !== 'step-slow') this.#hear(`(${type})`)
     })
     this.#env = {
-      ...sandboxEnvironment(this.#paths, info.sandboxId, process.env, info.options.cache),
+      ...sandboxEnvironment(this.#paths, info.sandboxId, process.env, info.options.cacheDir),
       ...suite.environment(this.#paths, info.ports, process.env),
       ...(info.options.captureDebugTools && suite.debug?.environment(this.#paths)),
     }
-    if (info.resumed) this.#state = readState(this.#paths.state)
+    if (info.resumed) {
+      this.#state = readState(this.#paths.state)
+      Object.assign(this.#checkouts, info.resumed.sources)
+    }
     this.#resumed = info.resumed === undefined || info.resumed.alive
     this.#manual = new ManualStages({ info, suite, paths: this.#paths, env: this.#env, waiting: this.#state.paused })
     const { memoryLimit, processLimit } = info.options
@@ -163,10 +168,14 @@ export class LaneRunner {
   /** Closes a lane: its outcome and the suite author's own checks decide the sandbox's state. */
   async conclude(name: string, failedChecks: readonly string[]): Promise<void> {
     const run = this.#runs.get(name)
-    if (!run || this.#concluded.has(name)) return
-    const outcome = await run.ended
+    if (!run) return
     const checks = failedChecks.length === 0 ? undefined : fail('check-failed', `failed: ${failedChecks.join('; ')}`).verdict
-    const verdict: Verdict | undefined = outcome.verdict ?? checks
+    const before = this.#concluded.get(name)
+    // It ran as set-up, and its own checks only now: they can still fail it.
+    if (before !== undefined && (before !== 'passed' || !checks)) return
+    const outcome = await run.ended
+    const alarm = this.#alarm.signal.aborted ? (this.#alarm.signal.reason as VerdictError).verdict : undefined
+    const verdict: Verdict | undefined = outcome.verdict ?? alarm ?? checks
     const durationMs = performance.now() - this.#startedAt(name)
     const { needs, leaves } = run.lane
     if (outcome.status === 'paused') {
@@ -186,6 +195,8 @@ export class LaneRunner {
     } else if (needs !== leaves || name === resumeLane) {
       this.#closed = `lane "${name}" failed: ${verdict?.class ?? 'it left no state'}`
       this.#save({ broken: { lane: name, why: verdict?.class ?? 'it left no state' }, paused: this.#manual.waiting })
+    } else {
+      this.#save({ paused: this.#manual.waiting })
     }
     if (name === resumeLane) return
     updateMarker(this.#paths.root, { lanes: { ...this.#info.resumed?.lanes, ...this.#outcomes() } })
@@ -210,7 +221,7 @@ export class LaneRunner {
   contextFor(lane: string, check: string, signal: AbortSignal): StepContext {
     return createStepContext({
       base: this.#base(), host: this.#host, clone: this.#clone, restartWith: this.#restartWith, lane, step: check, failsAs: 'check-failed',
-      signal: AbortSignal.any([signal, this.#stop.signal]), leftMs: () => Infinity, onLog: () => undefined,
+      signal: AbortSignal.any([signal, this.#stop.signal, this.#alarm.signal]), leftMs: () => Infinity, onLog: () => undefined,
     }).context
   }
 
@@ -324,6 +335,7 @@ export class LaneRunner {
       base: this.#base(), host: this.#host, recorder: this.#recorder, stopped: this.#stop.signal, noticeStop: this.#noticeStop, alarm: this.#alarm.signal,
       budgetMs: (definition) => budgetMsOf(definition, options),
       clone: this.#clone, restartWith: this.#restartWith, diagnose: this.#diagnose, takeUsage: () => this.#usage.take(),
+      sampleUsage: () => this.#usage.sample().catch(() => undefined),
       afterEachStep: async (context, step) => {
         for (const invariant of this.#suite.invariants) {
           try {
@@ -348,23 +360,28 @@ export class LaneRunner {
           this.#recorder.add({ type: 'paused', lane: lane.name, stage: name, file: relative(this.#paths.root, this.#manual.pageOf(lane.name)) })
           throw this.#manual.pause(lane.name, name)
         }
-        await this.#captured(name, async () => {
-          if (this.#manual.wasDoneByHand(lane.name, name)) await this.#manual.judge(lane.name, session)
-          else await runStage({ ...session, agent: await agent(), host: this.#host })
+        const byHand = this.#manual.wasDoneByHand(lane.name, name)
+        await this.#captured(name, byHand, async () => {
+          if (byHand) await this.#manual.judge(lane.name, session)
+          else {
+            this.#manual.leaveToAgent(lane.name, name)
+            await runStage({ ...session, agent: await agent(), host: this.#host })
+          }
         })
       },
     }
   }
 
   /** Keeps what a stage adds to the stack's debug logs, and what the collectors see meanwhile, where that was asked for. */
-  async #captured(stage: string, work: () => Promise<void>): Promise<void> {
+  async #captured(stage: string, byHand: boolean, work: () => Promise<void>): Promise<void> {
     const { captureDebugTools, captureDiagLogs } = this.#info.options
     const note = (text: string): void => { this.#recorder.add({ type: 'note', text }) }
     const globs = captureDebugTools ? this.#suite.debug?.logs : undefined
     const now = new Date()
-    const mark = globs && markDebugLogs(this.#paths.root, globs)
+    // A person has acted before this run began: what is there is all of theirs.
+    const mark = globs && (byHand ? { ...markDebugLogs(this.#paths.root, globs), since: new Map() } : markDebugLogs(this.#paths.root, globs))
     const collectors = captureDiagLogs
-      ? await startCollectors({ host: this.#host, stage, directory: this.#paths.logs, cwd: this.#paths.root, env: this.#env, now })
+      ? await startCollectors({ host: this.#silentHost, stage, directory: this.#paths.logs, cwd: this.#paths.root, env: this.#env, now })
       : undefined
     try {
       await work()

@@ -1,11 +1,11 @@
-/** The candidate with the smallest edit distance, if it is near enough to be a typing error. */
-export function nearestOf(word: string, candidates: readonly string[]): string | undefined {
+/** The candidate with the smallest edit distance, if it is near enough (`most` edits) to be a typing error. */
+export function nearestOf(word: string, candidates: readonly string[], most = Math.max(2, word.length / 3)): string | undefined {
   let best: { candidate: string; distance: number } | undefined
   for (const candidate of candidates) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase())
     if (!best || distance < best.distance) best = { candidate, distance }
   }
-  return best && best.distance <= Math.max(2, word.length / 3) ? best.candidate : undefined
+  return best && best.distance <= most ? best.candidate : undefined
 }
 
 /** Levenshtein distance. */

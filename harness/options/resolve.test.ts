@@ -23,7 +23,7 @@ test('defaults hold when nothing is set, and other variables are nobody’s busi
     suite: 'any', workspace: undefined, keep: 'never', results: '/here/smoke-results', reuse: false, force: false, forceOutdated: false, forceBootstrap: false,
     bootstrapOnly: false, skipBootstrap: false, manual: false, manualStage: undefined, agentBin: undefined, agentHome: undefined,
     stageTimeout: 60, restartTimeout: 30, restartRetries: 1, heartbeatTimeout: 240, budgetScale: 1, testScope: 'full', memoryLimit: 0, processLimit: 0,
-    cache: undefined, captureDebugTools: false, captureDiagLogs: false, sources: {}, refs: {}, ports: {}, own: {}, origins: {},
+    cacheDir: undefined, captureDebugTools: false, captureDiagLogs: false, sources: {}, refs: {}, ports: {}, own: {}, origins: {},
   })
 })
 
@@ -44,7 +44,7 @@ const good = [
   ['testScope', 'SMOKE_TEST_SCOPE', 'none', 'none'],
   ['memoryLimit', 'SMOKE_MEMORY_LIMIT', '2048', 2048],
   ['processLimit', 'SMOKE_PROCESS_LIMIT', '80', 80],
-  ['cache', 'SMOKE_CACHE', '/var/cache/x', '/var/cache/x'],
+  ['cacheDir', 'SMOKE_CACHE_DIR', '/var/cache/x', '/var/cache/x'],
   ['bootstrapOnly', 'SMOKE_BOOTSTRAP_ONLY', '1', true],
   ['manual', 'SMOKE_MANUAL', 'yes', true],
   ['manual', 'SMOKE_MANUAL', '0', false],
@@ -95,9 +95,9 @@ test('families: a flag wins over a variable, and a variable over the file, name 
 test('relative paths start where they were written', () => {
   mkdirSync(join(dir, 'stack'))
   mkdirSync(join(dir, 'sub', 'stack'), { recursive: true })
-  const file = { path: join(dir, 'sub', 'smoke.config.ts'), config: { cache: 'c', sources: { stack: 'stack#main' } } }
-  expect(resolved({ cwd: dir, file })).toMatchObject({ cache: join(dir, 'sub/c'), sources: { stack: `${join(dir, 'sub/stack')}#main` } })
-  expect(resolved({ cwd: dir, env: { SMOKE_CACHE: 'c', SMOKE_SOURCE_STACK: 'stack' } })).toMatchObject({ cache: join(dir, 'c'), sources: { stack: join(dir, 'stack') } })
+  const file = { path: join(dir, 'sub', 'smoke.config.ts'), config: { cacheDir: 'c', sources: { stack: 'stack#main' } } }
+  expect(resolved({ cwd: dir, file })).toMatchObject({ cacheDir: join(dir, 'sub/c'), sources: { stack: `${join(dir, 'sub/stack')}#main` } })
+  expect(resolved({ cwd: dir, env: { SMOKE_CACHE_DIR: 'c', SMOKE_SOURCE_STACK: 'stack' } })).toMatchObject({ cacheDir: join(dir, 'c'), sources: { stack: join(dir, 'stack') } })
   expect(resolved({ cwd: dir, env: { SMOKE_SOURCE_STACK: 'https://example.org/stack.git' } }).sources).toEqual({ stack: 'https://example.org/stack.git' })
 })
 

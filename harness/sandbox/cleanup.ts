@@ -176,9 +176,9 @@ function workspaceIn(file: string): unknown {
  * At the start of a run: removes what is abandoned (its owner is dead, its janitor gone, and it is not kept). Never throws.
  * @returns what it did, in sentences
  */
-export async function cleanAbandoned(tempDir: string): Promise<readonly string[]> {
+export async function cleanAbandoned(tempDir: string, spare?: string): Promise<readonly string[]> {
   const base = realpathSync(tempDir)
-  const candidates = findWorkspaces(base).filter((found) => found.condition === 'abandoned' || (found.condition === 'alive' && !isOwned(found)))
+  const candidates = findWorkspaces(base).filter(({ path }) => path !== spare).filter((found) => found.condition === 'abandoned' || (found.condition === 'alive' && !isOwned(found)))
   const sentences = await Promise.all(candidates.map(({ path }) => cleanIfAbandoned(path, base)))
   return sentences.filter((sentence) => sentence !== undefined)
 }

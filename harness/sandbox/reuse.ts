@@ -65,7 +65,7 @@ export async function examineReuse(path: string, expected: ReuseExpected): Promi
   const own = new Set(ownedProcesses(entries, { harness: false }).map(({ pid }) => pid))
   const state = expected.again ? undefined : readState(paths.state)
   if (state === undefined || state.state === 'nothing') {
-    await checkPorts(marker, own)
+    await checkPorts({ ...marker, ports: { ...marker.ports, ...withoutGaps(expected.ports) } }, own, 'ask for another one: SMOKE_PORT_<NAME>=<number>')
     return { marker, paths, state, alive: own.size > 0, outdated: [], notes: [] }
   }
   // As the clone was made, but for the id: git is no process of the sandbox.
@@ -152,12 +152,15 @@ async function checkCheckout(path: string, name: string, commit: string, env: Re
   if (out.trim() !== commit) throw new UsageError(`the checkout ${path} of source ${name} is at ${out.trim()}, and was cloned at ${commit}`, `git -C '${path}' checkout ${commit}, or ${anew}`)
 }
 
-async function checkPorts(marker: Marker, own: ReadonlySet<number>): Promise<void> {
+const withoutGaps = (ports: ReuseExpected['ports']): Record<string, number> =>
+  Object.fromEntries(Object.entries(ports).flatMap(([name, port]) => port === undefined ? [] : [[name, port] as const]))
+
+async function checkPorts(marker: Marker, own: ReadonlySet<number>, otherwise = anew): Promise<void> {
   const listeners = listenersOf(() => true)
   for (const [name, port] of Object.entries(marker.ports)) {
     const holders = listeners.filter((listener) => listener.port === port).map(({ pid }) => pid)
     const stranger = holders.find((pid) => !own.has(pid))
-    const next = `end it, or ${anew}`
+    const next = `end it, or ${otherwise}`
     if (stranger !== undefined) throw new UsageError(`port ${port} (${name}) of the workspace is held by process ${stranger}: ${commandOf(stranger)}`, next)
     // A process of another user holds a port without being seen.
     if (holders.length === 0 && !await isFree(port)) throw new UsageError(`port ${port} (${name}) of the workspace is held by a process that cannot be seen`, `sudo ss -ltnp 'sport = :${port}' tells its pid; ${next}`)

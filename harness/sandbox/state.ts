@@ -12,7 +12,13 @@ export const sandboxStateSchema = z.object({
   /** A lane that failed half-way: the sandbox is in no state. */
   broken: z.object({ lane: z.string(), why: z.string() }).optional(),
   /** A stage that waits for a person. */
-  paused: z.object({ lane: z.string(), stage: z.string(), received: z.number() }).optional(),
+  paused: z.object({
+    lane: z.string(), stage: z.string(),
+    /** How many calls were in the stack's log before. */
+    received: z.number(),
+    /** It was done, and not rightly: it is to be done again. */
+    failed: z.boolean().optional(),
+  }).optional(),
 })
 export type SandboxState = z.infer<typeof sandboxStateSchema>
 

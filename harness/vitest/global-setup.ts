@@ -32,7 +32,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     process.exit(0)
   }
   signals.making()
-  const swept = await cleanAbandoned(tmpdir())
+  const swept = await cleanAbandoned(tmpdir(), root)
   const hostPaths = [...defaultHostPaths(homedir()), ...(suite.hostPaths?.(homedir()) ?? [])]
   const hostBefore = snapshotHost(hostPaths)
   const janitorToBe = await prepareJanitor()
@@ -66,7 +66,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const info: RunInfo = {
     run, sandboxId, workspace: root, results, options, ports, agentFile: plan.agentFile,
     lanes: suite.lanes.map(({ name }) => name), selected: plan.selected,
-    ...(place.kind === 'go on' && { resumed: { run: place.reuse.marker.run, lanes: place.reuse.marker.lanes, done: place.done, alive } }),
+    ...(place.kind === 'go on' && { resumed: { run: place.reuse.marker.run, lanes: place.reuse.marker.lanes, sources: place.reuse.marker.sources, done: place.done, alive } }),
   }
   project.provide('smokeRun', info)
   let done: Promise<void> | undefined

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { UsageError } from '../errors.ts'
 import { bootId, identify } from '../processes/table.ts'
-import { ownedProcesses } from '../sandbox/finish.ts'
-import { appendToLedger, readLedger, type LedgerEntry } from '../sandbox/ledger.ts'
+import { finishLedger, ownedProcesses } from '../sandbox/finish.ts'
+import { appendToLedger, readLedger, sandboxOf, type LedgerEntry } from '../sandbox/ledger.ts'
 import { releasePort, reservePort, type PortOwner, type PortReservation } from '../sandbox/ports.ts'
 import { renewLedger } from '../sandbox/renew-ledger.ts'
 import { adoptWorkspace, createWorkspace, replaceContent, updateMarker, workspacePaths, type WorkspacePaths } from '../sandbox/workspace.ts'
@@ -40,13 +40,16 @@ export async function makePlace(plan: Plan, { results, keep, temporary }: Reques
   const earlier = place.kind === 'go on' || place.kind === 'again' ? place.reuse.marker : undefined
   const sandboxId = earlier?.sandbox ?? `${run}@${root}`
   if (place.kind === 'go on') adoptWorkspace(root, { run })
-  const alive = place.kind === 'go on' && place.reuse.alive
+  // Only a run that paused has left its stack on purpose; all else that lives there is a dead run's.
+  const alive = place.kind === 'go on' && place.reuse.alive && place.reuse.state?.paused !== undefined
+  const madeBefore = earlier === undefined ? undefined : sandboxOf(readLedger(workspacePaths(root).ledger))?.made
 
   const reservations: Record<string, PortReservation> = {}
   try {
+    if (earlier && !alive) await finishLedger(workspacePaths(root).ledger, { harness: true })
     const asked = numbers(options.ports)
     for (const name of suite.ports) {
-      const fixed = earlier?.ports[name] ?? asked[name]
+      const fixed = place.kind === 'again' ? asked[name] ?? earlier?.ports[name] : earlier?.ports[name] ?? asked[name]
       const others = Object.entries(asked).flatMap(([other, port]) => other === name ? [] : [port])
       reservations[name] = await reservePort({
         owner, directory: temporary, asked: fixed, heldByUs: alive, exclude: [...Object.values(reservations).map(({ port }) => port), ...others],
@@ -59,6 +62,7 @@ export async function makePlace(plan: Plan, { results, keep, temporary }: Reques
       if (place.kind !== 'new') await replaceContent(root)
       made = createUnlessTaken(root, { suite: suite.name, run, sandbox: sandboxId })
     }
+    made ??= madeBefore
     const paths = workspacePaths(root)
     const entry: Extract<LedgerEntry, { kind: 'sandbox' }> = {
       kind: 'sandbox', id: sandboxId, workspace: root, results, boot: bootId(), keep, made, since: self.startTime,
@@ -69,7 +73,9 @@ export async function makePlace(plan: Plan, { results, keep, temporary }: Reques
     updateMarker(root, { kept: keep, ports: Object.fromEntries(Object.entries(reservations).map(([name, { port }]) => [name, port])) })
     return { paths, made, sandboxId, reservations, owner, alive: alive && ownedProcesses(readLedger(paths.ledger), { harness: false }).length > 0 }
   } catch (error) {
-    for (const reservation of Object.values(reservations)) releasePort(reservation, owner)
+    // A workspace that was there keeps its ports, and stays whose it was.
+    for (const reservation of earlier ? [] : Object.values(reservations)) releasePort(reservation, owner)
+    if (place.kind === 'go on') updateMarker(root, { owner: place.reuse.marker.owner, run: place.reuse.marker.run, kept: place.reuse.marker.kept })
     throw error
   }
 }

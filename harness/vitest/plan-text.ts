@@ -64,6 +64,8 @@ function plannedLanes({ suite, selected, options, place }: Plan): PlannedLane[] 
       })),
     })
   }
+  const resume = place.kind === 'go on' && !(place.reuse.alive && place.reuse.state?.paused) ? suite.resume?.[state] : undefined
+  let resumed = resume === undefined
   for (const lane of suite.lanes.filter(({ name }) => selected.includes(name))) {
     if (taken.has(lane.name)) continue
     if (options.bootstrapOnly && lane !== suite.lanes[0]) continue
@@ -71,6 +73,8 @@ function plannedLanes({ suite, selected, options, place }: Plan): PlannedLane[] 
       add(lane, 'done')
       continue
     }
+    if (!resumed && resume) add({ ...resume, name: 'resume' }, 'set-up')
+    resumed = true
     for (const before of routeBetween(suite.lanes.filter(({ name }) => !taken.has(name)), state, lane.needs) ?? []) add(before, 'set-up')
     add(lane, 'selected')
   }

@@ -69,7 +69,8 @@ export async function preparePlan(project: TestProject): Promise<Plan> {
   const needsAgent = suite.lanes.some(({ steps }) => Object.values(steps).some(({ kind }) => kind === 'stage'))
   const agentFile = needsAgent || options.agentBin !== undefined ? findAgent(options.agentBin) : ''
   if (options.agentHome !== undefined) checkAgentSettings(options.agentHome)
-  return { options, suite, run, root, place, agentFile, facts, sources, selected: await selectedLanes(project, options, suite) }
+  const selected = await selectedLanes(project, options, suite)
+  return { options, suite, run, root, place, agentFile, facts, sources, selected }
 }
 
 interface PlaceParts {
@@ -131,7 +132,7 @@ function checkSpecs(folder: string, suite: AnySuite): void {
   if (unknown !== undefined) throw new UsageError(`${join(folder, `${unknown}.smoke.ts`)} belongs to no lane; suite ${suite.name} has ${lanes.join(', ')}`, 'add the lane to `lanes` in suite.ts, or rename the file')
 }
 
-async function selectedLanes(project: TestProject, { bootstrapOnly }: Options, suite: AnySuite): Promise<string[]> {
+async function selectedLanes(project: TestProject, { bootstrapOnly, manualStage }: Options, suite: AnySuite): Promise<string[]> {
   // `filenamePattern` is what the user typed; vitest 4 and 5 keep it, but do not declare it.
   const { filenamePattern } = project.vitest as unknown as { filenamePattern?: string[] }
   const specifications = await project.vitest.getRelevantTestSpecifications(filenamePattern)
@@ -142,6 +143,9 @@ async function selectedLanes(project: TestProject, { bootstrapOnly }: Options, s
   const [first] = suite.lanes
   if (bootstrapOnly && first !== undefined && !lanes.includes(first.name)) {
     throw new UsageError(`${variableOf('bootstrapOnly')} runs lane "${first.name}" alone, but it is not among the lanes asked for: ${lanes.join(', ')}`, `npx vitest run ${first.name}.smoke`)
+  }
+  if (manualStage !== undefined && !lanes.includes(manualStage)) {
+    throw new UsageError(`${variableOf('manualStage')} stops in lane "${manualStage}", but it is not among the lanes asked for: ${lanes.join(', ')}`, `npx vitest run ${manualStage}.smoke, or npx vitest run smoke`)
   }
   return lanes
 }

@@ -1,5 +1,6 @@
 import { constants } from 'node:os'
 import type { Vitest } from 'vitest/node'
+import { watchParent } from '../processes/watch-parent.ts'
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
@@ -9,8 +10,6 @@ const repeatMs = 1000
 const graceMs = 20_000
 /** How long vitest may take to end after everything is undone. Milliseconds. */
 const vitestMs = 5000
-/** How often the parent is looked at. Milliseconds. */
-const parentPollMs = 500
 
 /** What a signal means changes in the course of a run. */
 export interface SignalWatch {
@@ -80,18 +79,4 @@ export function watchSignals(): SignalWatch {
       if (exitCode !== 0) setTimeout(() => process.exit(exitCode), vitestMs).unref()
     },
   }
-}
-
-/** npx does not forward SIGTERM: when it dies, its child is re-parented and nobody is told. */
-function watchParent(onGone: () => void): NodeJS.Timeout | undefined {
-  const launched = process.env.npm_lifecycle_event !== undefined || process.env.npm_command !== undefined
-  if (!launched) return undefined
-  const parent = process.ppid
-  const timer = setInterval(() => {
-    if (process.ppid === parent) return
-    clearInterval(timer)
-    onGone()
-  }, parentPollMs)
-  timer.unref()
-  return timer
 }

@@ -1,9 +1,8 @@
 import { join } from 'node:path'
 import type { StepContext } from '../../harness/suite.ts'
 import { fail } from '../../harness/verdict.ts'
-import { listTools } from '../../helpers/mcp-client.ts'
+import { listTools, probeInitialize } from '../../helpers/mcp-client.ts'
 import { waitFor } from '../../helpers/wait-for.ts'
-import { probeInitialize } from '../../helpers/mcp-client.ts'
 import { expectOnlyPort } from './checks.ts'
 import { pm2Home } from './places.ts'
 
