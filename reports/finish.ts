@@ -60,7 +60,8 @@ function recordOf(vitest: Vitest, runFile: RunFile, interrupted: boolean): RunRe
     lanes: lanesOf(vitest),
     errors: vitest.state.getUnhandledErrors().map((error) => messageOf(error as SerializedError)),
     interrupted,
-    reproduce: (lane) => reproduceCommand(lane, process.env),
+    // The lane of a run that goes on has no spec of its own.
+    reproduce: (lane) => lane === 'resume' ? goOnCommand(runFile.workspace, process.env) : reproduceCommand(lane, process.env),
   }))
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { isAbsolute, join, relative } from 'node:path'
 import type { LaneRecord, ProgressEvent, RunRecord } from '../harness/record.ts'
 import { shellWord } from '../harness/shell-word.ts'
@@ -80,7 +81,7 @@ export function closingLines(record: RunRecord, { results, workspace, cwd, goOn 
     const note = lane.status === 'failed' ? (lane.verdict?.class ?? lane.reason ?? '') : (lane.reason ?? (lane.purpose === 'set-up' ? '(set-up)' : ''))
     lines.push(`  ${lane.name.padEnd(width)}${outcome}${time}  ${paint.faint(oneLine(note))}`.trimEnd())
   }
-  for (const lane of record.lanes) if (lane.status === 'failed') lines.push('', ...failureLines(lane, results, shown, paint))
+  for (const lane of record.lanes) if (lane.status === 'failed') lines.push('', ...failureLines(lane, (path) => shown(existsSync(join(results, path)) || !existsSync(join(workspace, path)) ? join(results, path) : join(workspace, path)), paint))
   for (const error of record.errors) lines.push('', ...indent(`${paint.bad('error outside the lanes')}: ${plain(error)}`, ''))
   lines.push('', teardownLine(record, paint))
   if (record.paused) lines.push(`${paint.faint('read   ')} ${join(workspace, record.paused.file)}`)
@@ -95,7 +96,7 @@ export function closingLines(record: RunRecord, { results, workspace, cwd, goOn 
   return lines
 }
 
-function failureLines(lane: LaneRecord, results: string, shown: (path: string) => string, paint: Paint): string[] {
+function failureLines(lane: LaneRecord, shown: (evidence: string) => string, paint: Paint): string[] {
   const lines = [`${paint.bad(`✗ ${lane.name}`)}${lane.verdict ? `: ${paint.bad(lane.verdict.class)}` : ''}`]
   const { verdict } = lane
   const why = verdict?.diagnosis ?? lane.reason
@@ -106,7 +107,7 @@ function failureLines(lane: LaneRecord, results: string, shown: (path: string) =
     const told = verdict !== undefined && message.startsWith(`${verdict.class}: ${plain(verdict.diagnosis)}`)
     if (test.status === 'failed' && !told) lines.push(...indent(`${test.name}\n${message}`, '  ').map((line) => paintDiff(line, paint)))
   }
-  for (const path of lane.verdict?.evidence ?? []) lines.push(`  ${paint.faint('look at')} ${shown(`${results}/${path}`)}`)
+  for (const path of lane.verdict?.evidence ?? []) lines.push(`  ${paint.faint('look at')} ${shown(path)}`)
   if (lane.verdict?.remedy !== undefined) lines.push(`  ${paint.faint('remedy ')} ${plain(lane.verdict.remedy)}`)
   if (lane.reproduce !== undefined) lines.push(`  ${paint.faint('again  ')} ${lane.reproduce}`)
   return lines

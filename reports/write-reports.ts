@@ -1,4 +1,4 @@
-import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { lstatSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { RunRecord } from '../harness/record.ts'
 import { junitXml } from './junit.ts'
@@ -38,6 +38,7 @@ function writeWhole(file: string, text: string): void {
 
 /** Where links are not to be had, `latest` is a file with the name. */
 function pointTo(latest: string, name: string): void {
+  refuseToReplace(latest)
   const next = `${latest}.${process.pid}`
   try {
     removeQuietly(next)
@@ -51,6 +52,13 @@ function pointTo(latest: string, name: string): void {
     removeQuietly(next)
     throw error
   }
+}
+
+/** A link goes, and a file with the name of a run; anything else is somebody's own. */
+function refuseToReplace(latest: string): void {
+  const stat = lstatSync(latest, { throwIfNoEntry: false })
+  if (!stat || stat.isSymbolicLink() || (stat.isFile() && stat.size < 64 && /^[\w-]+\n?$/.test(readFileSync(latest, 'utf8')))) return
+  throw new Error('it is no link of clone-smoke')
 }
 
 /** On a disk in trouble the removal may fail like the write; the write's error is the one to tell. */

@@ -61,7 +61,7 @@ export function parseArguments(args: readonly string[], suiteDefinitions: Defini
 function refuseMistyped(name: string, ours: readonly string[]): void {
   if (!name.startsWith('--') || vitestFlags.has(name)) return
   const nearest = nearestOf(name, ours, 2)
-  if (nearest !== undefined) throw new UsageError(`unknown option ${name}`, `did you mean ${nearest}? All options: clone-smoke run --help`)
+  if (nearest !== undefined) throw new UsageError(`unknown option ${name}`, `did you mean ${nearest}? All options: npx clone-smoke run --help`)
 }
 
 /** Flags of vitest that resemble one of ours (vitest 4.1, `vitest --help`). */

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { resolve } from 'node:path'
 import { UsageError } from '../errors.ts'
@@ -12,8 +13,9 @@ import type { Surroundings } from './main.ts'
 export async function cleanup(args: readonly string[], { cwd, stdout, stderr }: Surroundings): Promise<number> {
   const dryRun = args.includes('--dry-run')
   const unknown = args.find((argument) => argument.startsWith('-') && argument !== '--dry-run')
-  if (unknown !== undefined) throw new UsageError(`unknown option ${unknown}`, 'clone-smoke cleanup [path ...] [--dry-run]')
+  if (unknown !== undefined) throw new UsageError(`unknown option ${unknown}`, 'npx clone-smoke cleanup [path ...] [--dry-run]')
   const paths = args.filter((argument) => !argument.startsWith('-')).map((path) => resolve(cwd(), path))
+  if (!existsSync(tmpdir())) throw new UsageError(`the temp dir ${tmpdir()} does not exist`, 'set TMPDIR to a directory that does')
   const found = paths.length === 0 ? findWorkspaces(tmpdir()) : paths.map((path) => removable(examineWorkspace(path)))
   let left = 0
   for (const one of found) {
@@ -37,6 +39,6 @@ export async function cleanup(args: readonly string[], { cwd, stdout, stderr }: 
 /** A path that was named must be one that can go: to say nothing and do nothing would be no answer. */
 function removable(found: FoundWorkspace): FoundWorkspace {
   if (found.condition === 'alive') throw new UsageError(`${found.path} belongs to a run that is alive (pid ${found.owner?.pid ?? 'unknown'})`, 'wait for it, or end it with Ctrl+C; nothing was touched')
-  if (found.condition === 'not ours') throw new UsageError(`${found.path} is no workspace of clone-smoke: ${found.why ?? 'it has no marker'}`, 'clone-smoke cleanup --dry-run lists those in the temp dir; nothing was touched')
+  if (found.condition === 'not ours') throw new UsageError(`${found.path} is no workspace of clone-smoke: ${found.why ?? 'it has no marker'}`, 'npx clone-smoke cleanup --dry-run lists those in the temp dir; nothing was touched')
   return found
 }

@@ -40,5 +40,5 @@ export async function main(args: readonly string[], around: Surroundings): Promi
 }
 
 function unknownCommand(name: string): UsageError {
-  return new UsageError(`there is no command ${JSON.stringify(name)}`, `one of ${Object.keys(commands).join(', ')}; to run lanes: clone-smoke run ${name}`)
+  return new UsageError(`there is no command ${JSON.stringify(name)}`, `one of ${Object.keys(commands).join(', ')}; to run lanes: npx clone-smoke run ${name}`)
 }

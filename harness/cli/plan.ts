@@ -10,10 +10,11 @@ import { filters, runVitest } from './run.ts'
 export async function plan(args: readonly string[], around: Surroundings): Promise<number> {
   const json = args.includes('--json')
   const invocation = await readInvocation(args.filter((argument) => argument !== '--json'), around)
+  const vitestArguments = ['run', ...await filters(invocation.rest, invocation.lanes)]
   const directory = mkdtempSync(join(tmpdir(), 'clone-smoke-plan-'))
   try {
     const file = join(directory, 'plan.json')
-    const code = await runVitest({ ...invocation, env: { ...invocation.env, SMOKE_PLAN_FILE: file } }, ['run', ...await filters(invocation.rest, invocation.lanes)], 'ignore')
+    const code = await runVitest({ ...invocation, env: { ...invocation.env, SMOKE_PLAN_FILE: file } }, vitestArguments, 'ignore')
     if (!existsSync(file)) return code === 0 ? 1 : code
     const text = readFileSync(file, 'utf8')
     around.stdout.write(json ? text : `${planText(JSON.parse(text) as PlanRecord)}\n`)

@@ -55,7 +55,7 @@ export async function readInvocation(args: readonly string[], { env, cwd }: Surr
   for (const family of families) {
     for (const [name, value] of Object.entries(options[family])) fromFlags[familyVariable(family, name)] = value
   }
-  return { root, rest: parsed.rest, lanes: suites.flatMap((suite) => suite.lanes.map(({ name }) => name)), env: { ...env, ...fromFlags } }
+  return { root, rest: parsed.rest, lanes: suites.flatMap((suite) => suite.lanes.map(({ name }) => name)), env: { ...env, ...fromFlags, SMOKE_CALLED_FROM: cwd() } }
 }
 
 /** The suite that is asked for; all of them when none is named, for then vitest.config.ts chooses. */

@@ -20,7 +20,7 @@ export async function filters(rest: readonly string[], lanes: readonly string[])
   const { parseCLI } = await import('vitest/node')
   const filtersOf = (words: readonly string[]): readonly string[] => parseCLI(['vitest', 'run', ...words]).filter
   const isFilter = (at: number): boolean => filtersOf(rest.with(at, placeholder)).includes(placeholder)
-  const unknown = rest.find((word, at) => /^[a-z][a-z0-9-]*$/i.test(word) && isFilter(at) && ![...lanes, 'smoke'].some((lane) => lane.includes(word)))
+  const unknown = rest.find((word, at) => /^[a-z][a-z0-9-]*$/i.test(word) && isFilter(at) && ![...lanes, 'smoke'].includes(word))
   if (unknown !== undefined) {
     const nearest = nearestOf(unknown, lanes)
     throw new UsageError(`there is no lane ${JSON.stringify(unknown)}`, nearest === undefined ? `lanes: ${lanes.join(', ')}` : `did you mean ${nearest}?`)

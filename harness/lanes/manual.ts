@@ -65,16 +65,17 @@ export class ManualStages {
     const log = await session.wiring.receivedCalls()
     const received = log.length
     if (this.#isWaitingFor(lane, session.name)) {
-      const { received: mark = 0, failed = false } = this.#waiting ?? {}
-      // Asked to stop here again: after a failure, or where nothing was done meanwhile, there is nothing to judge yet.
-      if (!asked || (!failed && log.slice(mark).some(byPerson))) {
+      const { received: mark = 0, seen = mark } = this.#waiting ?? {}
+      // Asked to stop here again: where nothing was done since it was looked at, there is nothing to judge yet.
+      if (!asked || log.slice(seen).some(byPerson)) {
         this.#byHand = this.#waiting
         return false
       }
     } else if (!asked) {
       return false
     }
-    this.#waiting = { lane, stage: session.name, received }
+    const again = this.#isWaitingFor(lane, session.name) ? this.#waiting?.received : undefined
+    this.#waiting = { lane, stage: session.name, received: again ?? received }
     this.#write(lane, session, await agent())
     return true
   }
@@ -110,10 +111,10 @@ export class ManualStages {
     })
     const { verdict } = judgement
     this.#stand(lane, name, verdict ? 'failed' : 'passed', judgement.calls)
-    // Done wrongly, it is to be done again: what came until now counts no more.
-    this.#waiting = verdict ? { lane, stage: name, received: log.length, failed: true } : undefined
+    // What is only missing can still be done. Done wrongly, it is to be done again: what came until now counts no more.
+    this.#waiting = verdict && { lane, stage: name, received: verdict.class === 'not-attempted' ? mark : log.length, seen: log.length }
     if (verdict) {
-      throw new VerdictError({ ...verdict, remedy: verdict.remedy ?? `do it again: SMOKE_MANUAL_STAGE=${lane} ${goOn(this.#parts.paths.root)} starts the stack and waits` })
+      throw new VerdictError({ ...verdict, remedy: `${verdict.class === 'not-attempted' ? 'do what is missing' : 'do it again'}, the stack still runs; then: ${goOn(this.#parts.paths.root)}` })
     }
   }
 

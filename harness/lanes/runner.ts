@@ -60,6 +60,8 @@ export class LaneRunner {
   /** The lane after which nothing more can run, and why. */
   #closed: string | undefined
   #resumed: boolean
+  /** The state in which an earlier run left the sandbox. */
+  #takenOver = 'nothing'
   #agent: Promise<Agent> | undefined
   #lastSign = { at: performance.now(), line: '(nothing yet)' }
   #raised = false
@@ -90,6 +92,7 @@ export class LaneRunner {
     }
     if (info.resumed) {
       this.#state = readState(this.#paths.state)
+      this.#takenOver = this.#state.state
       Object.assign(this.#checkouts, info.resumed.sources)
     }
     this.#resumed = info.resumed === undefined || info.resumed.alive
@@ -146,7 +149,10 @@ export class LaneRunner {
     const existing = this.#runs.get(name)
     if (existing) return existing
     const lane = this.#lane(name)
-    const refused = this.#notNow(lane) ?? await this.#bringTo(lane.needs)
+    const notNow = this.#notNow(lane)
+    // Nothing else may follow, and a run that goes on must not end without having looked at what is there.
+    const broken = notNow !== undefined && !this.#resumed ? await this.#bringTo(this.#state.state) : undefined
+    const refused = broken ?? notNow ?? await this.#bringTo(lane.needs)
     if (refused !== undefined) {
       this.#recorder.add({ type: 'lane-ended', lane: name, status: 'skipped', durationMs: 0, reason: refused })
       return { refused }
@@ -162,7 +168,7 @@ export class LaneRunner {
     if (!resumed?.done.includes(lane.name)) return undefined
     // When all that was asked for is done already, it is asked for again; only what needs an empty sandbox cannot be.
     const goesOn = selected.some((name) => !resumed.done.includes(name))
-    return goesOn || lane.needs === 'nothing' ? `done in an earlier run (${resumed.run}); the workspace was taken over in the state "${this.#state.state}"` : undefined
+    return goesOn || lane.needs === 'nothing' ? `done in an earlier run; the workspace was taken over in the state "${this.#takenOver}"` : undefined
   }
 
   /** Closes a lane: its outcome and the suite author's own checks decide the sandbox's state. */
@@ -362,7 +368,15 @@ export class LaneRunner {
         }
         const byHand = this.#manual.wasDoneByHand(lane.name, name)
         await this.#captured(name, byHand, async () => {
-          if (byHand) await this.#manual.judge(lane.name, session)
+          if (byHand) {
+            try {
+              await this.#manual.judge(lane.name, session)
+            } catch (error) {
+              // The stack goes on, so that what is missing can be done, or done again.
+              this.#recorder.add({ type: 'paused', lane: lane.name, stage: name, file: relative(this.#paths.root, this.#manual.pageOf(lane.name)) })
+              throw error
+            }
+          }
           else {
             this.#manual.leaveToAgent(lane.name, name)
             await runStage({ ...session, agent: await agent(), host: this.#host })

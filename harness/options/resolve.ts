@@ -9,7 +9,7 @@ import {
 import { nearestOf } from './nearest.ts'
 
 /** Set by clone-smoke for its own children; never an option. */
-const internalVariables = new Set(['SMOKE_SANDBOX_ID', 'SMOKE_RUN_FILE', 'SMOKE_PLAN_FILE'])
+const internalVariables = new Set(['SMOKE_SANDBOX_ID', 'SMOKE_RUN_FILE', 'SMOKE_PLAN_FILE', 'SMOKE_CALLED_FROM'])
 
 export const families = Object.keys(familyDefinitions) as Family[]
 
@@ -197,7 +197,7 @@ function refuseContradictions(options: Options): void {
     ['reuse', 'workspace'], ['skipBootstrap', 'workspace'], ['force', 'workspace'], ['forceOutdated', 'workspace'], ['forceBootstrap', 'workspace'],
   ] as const
   for (const [one, other] of needed) {
-    if (on(one) && !on(other)) throw new UsageError(`${spelled(one)} needs a ${other}`, `name it: ${variableOf(other)}=<dir> or ${flagOf(other)} <dir>; \`clone-smoke cleanup --dry-run\` lists those in the temp dir`)
+    if (on(one) && !on(other)) throw new UsageError(`${spelled(one)} needs a ${other}`, `name it: ${variableOf(other)}=<dir> or ${flagOf(other)} <dir>; \`npx clone-smoke cleanup --dry-run\` lists those in the temp dir`)
   }
   for (const one of ['forceOutdated', 'forceBootstrap'] as const) {
     if (on(one) && !options.reuse && !options.skipBootstrap) throw new UsageError(`${spelled(one)} only means something with \`reuse\``, 'add SMOKE_REUSE=1 or --reuse')

@@ -79,6 +79,15 @@ export function workingDirectory(pid: number): string | undefined {
   }
 }
 
+/** Names the world in which pids of this process are counted, e.g. `pid:[4026531836]`; empty where it cannot be read. */
+export function pidNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid')
+  } catch {
+    return ''
+  }
+}
+
 /** Changes at every boot, so that pids of an earlier boot are never trusted. */
 export function bootId(): string {
   return readText('/proc/sys/kernel/random/boot_id').trim()

@@ -3,7 +3,8 @@ const parentPollMs = 500
 
 /** npx does not forward SIGTERM: when it dies, its child is re-parented and nobody is told. */
 export function watchParent(onGone: () => void): NodeJS.Timeout | undefined {
-  const launched = process.env.npm_lifecycle_event !== undefined || process.env.npm_command !== undefined
+  const { npm_lifecycle_event: script, npm_command: command, SMOKE_CALLED_FROM: cli } = process.env
+  const launched = script !== undefined || command !== undefined || cli !== undefined
   if (!launched) return undefined
   const parent = process.ppid
   const timer = setInterval(() => {

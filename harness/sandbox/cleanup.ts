@@ -114,7 +114,7 @@ function checkCleanable(path: string): { readonly root?: string; readonly busy?:
   if (reading.kind === 'none') {
     // What another cleaner has just emptied.
     if (readdirSync(root).length === 0) return {}
-    throw new UsageError(`${path} is not a clone-smoke workspace: it has no ${markerFile}`, 'clone-smoke cleanup lists the workspaces in the temp dir')
+    throw new UsageError(`${path} is not a clone-smoke workspace: it has no ${markerFile}`, 'npx clone-smoke cleanup --dry-run lists the workspaces in the temp dir')
   }
   if (reading.kind === 'newer') throw new UsageError(`${path} was made by a newer version (schema ${reading.schema ?? '?'})`, 'clean it up with that version')
   if (reading.kind === 'damaged' && ledgerOf(root).length === 0) {

@@ -47,7 +47,9 @@ export function ownedProcesses(all: readonly LedgerEntry[], include: Included): 
   const sessions = only(entries, 'session').map((entry) => entry.leader).filter((leader) => !ended.has(name(leader)))
   const harness = only(entries, 'harness').map((entry) => entry.process)
   const table = readProcesses()
-  const spared = new Set([process.pid, process.ppid])
+  // Whoever called this process, from a script or through npx, perhaps from a directory of the workspace.
+  const spared = new Set<number>()
+  for (let pid = process.pid; pid > 0 && !spared.has(pid); pid = table.find((info) => info.pid === pid)?.ppid ?? 0) spared.add(pid)
   if (!include.harness) for (const { pid } of harness) spared.add(pid)
 
   const inSession = (info: ProcessInfo): boolean =>

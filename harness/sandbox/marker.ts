@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import { z } from 'zod'
-import { bootId, identify, isAlive } from '../processes/table.ts'
+import { bootId, identify, isAlive, pidNamespace } from '../processes/table.ts'
 import { readPlain, writeWhole } from './whole-file.ts'
 
 /** The file that makes a directory a workspace; it names the owner, so that nobody cleans up a run that lives. */
 export const markerFile = '.clone-smoke.json'
 
-const ownerSchema = z.object({ pid: z.number().int().positive(), startTime: z.number().int(), boot: z.string() })
+const ownerSchema = z.object({ pid: z.number().int().positive(), startTime: z.number().int(), boot: z.string(), /** The PID namespace, without which a pid means nothing. */ pids: z.string().optional() })
 
 export const markerSchema = z.object({
   schema: z.literal(2),
@@ -59,14 +59,16 @@ export function ownerOf(reading: MarkerReading): Owner | undefined {
 
 /** True while the process that a marker names lives. */
 export function isOwned({ owner }: { readonly owner?: Owner | undefined }): boolean {
-  return owner?.boot === bootId() && isAlive(owner)
+  if (owner?.boot !== bootId()) return false
+  // A container that shares this directory: whether its run lives cannot be seen from here.
+  return (owner.pids !== undefined && owner.pids !== pidNamespace()) || isAlive(owner)
 }
 
 /** This process, as markers name it. */
 export function thisOwner(): Owner {
   const own = identify(process.pid)
   if (!own) throw new Error(`/proc/${process.pid} cannot be read; clone-smoke needs Linux with /proc`)
-  return { ...own, boot: bootId() }
+  return { ...own, boot: bootId(), pids: pidNamespace() }
 }
 
 export const markerText = (marker: Marker): string => `${JSON.stringify(marker, null, 2)}\n`

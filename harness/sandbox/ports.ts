@@ -156,7 +156,7 @@ function lockedError(port: number, lockFile: string): UsageError {
   const { pid, workspace } = lock.owner
   return lives(lock.owner)
     ? locked(`a run that is alive (pid ${pid}, workspace ${workspace})`, `wait for it to end; or ${otherPort}`)
-    : locked(`a workspace that was kept (${workspace}; its run, pid ${pid}, has ended)`, `look at it, then remove it: clone-smoke cleanup '${workspace}'; or ${otherPort}`)
+    : locked(`a workspace that was kept (${workspace}; its run, pid ${pid}, has ended)`, `look at it, then remove it: npx clone-smoke cleanup '${workspace}'; or ${otherPort}`)
 }
 
 async function heldError(port: number): Promise<UsageError> {

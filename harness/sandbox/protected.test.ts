@@ -50,10 +50,6 @@ test.each([
     inDir('repository/.git')
     return workspaceIn('repository/w', { alive: false })
   }],
-  ['a repository that is too deep to be meant', () => {
-    inDir('deep/1/2/3/4/.git')
-    return join(dir, 'deep')
-  }],
 ])('%s may be emptied', (_what, path) => {
   expect(() => { check(path()) }).not.toThrow()
 })
@@ -96,6 +92,10 @@ test.each([
   ['a worktree, whose .git is a file', /is a git repository/, () => {
     writeFileSync(join(inDir('tree'), '.git'), 'gitdir: /somewhere\n')
     return join(dir, 'tree')
+  }],
+  ['a repository far below', /holds the git repository/, () => {
+    inDir('deep/src/host/owner/name/.git')
+    return join(dir, 'deep')
   }],
   ['inside a repository', /lies in the git repository/, () => {
     inDir('repository/.git')

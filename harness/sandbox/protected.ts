@@ -11,8 +11,9 @@ const systemTrees = ['/bin', '/boot', '/etc', '/lib', '/lib32', '/lib64', '/libx
 const systemShelves = ['/dev', '/home', '/run', '/var']
 /** Where programs of every user put their temporary files. */
 const temporaryFolders = ['/tmp', '/var/tmp', '/dev/shm', '/run/user']
-/** How deep a repository or a living workspace is looked for below the directory. */
+/** How deep a living workspace is looked for below another one, and how many directories are looked through in all else. */
 const depth = 3
+const mostDirectories = 20_000
 
 export interface Surroundings {
   readonly cwd: string
@@ -73,8 +74,11 @@ function whyProtected(path: string, { cwd, home, keepOut }: Surroundings): strin
 /** A repository, or the workspace of a living run, in one of the directories below. */
 function whyContentProtected(root: string, isWorkspace: boolean): string | undefined {
   let level = [root]
-  for (let count = 0; count < depth; count += 1) {
+  let seen = 0
+  for (let count = 0; level.length > 0 && (!isWorkspace || count < depth); count += 1) {
     level = level.flatMap(directoriesIn)
+    seen += level.length
+    if (!isWorkspace && seen > mostDirectories) return `it holds more than ${mostDirectories} directories, too many to look for repositories in all of them`
     for (const folder of level) {
       if (!isWorkspace && isRepository(folder)) return `it holds the git repository ${folder}`
       const owner = ownerOf(readMarker(folder))
@@ -93,9 +97,9 @@ function directoriesIn(folder: string): string[] {
   }
 }
 
-/** A working tree (`.git` is a directory, or a file in a worktree or submodule), or a bare repository. */
+/** A working tree (`.git` is a directory, or a file in a worktree or submodule; `.hg` of Mercurial), or a bare repository. */
 function isRepository(folder: string): boolean {
-  return existsSync(join(folder, '.git')) || ['HEAD', 'objects', 'refs'].every((name) => existsSync(join(folder, name)))
+  return existsSync(join(folder, '.git')) || existsSync(join(folder, '.hg')) || ['HEAD', 'objects', 'refs'].every((name) => existsSync(join(folder, name)))
 }
 
 function ancestorsOf(path: string): string[] {

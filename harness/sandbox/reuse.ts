@@ -78,7 +78,7 @@ export async function examineReuse(path: string, expected: ReuseExpected): Promi
   const compared = await Promise.all(Object.entries(marker.sources).map(async ([name, source]): Promise<[string, Freshness]> => [name, await compareWithSource(name, source, { root, env })]))
   const behind = compared.flatMap(([name, freshness]) => freshness.behind === undefined ? [] : [{ name, behind: freshness.behind }])
   if (behind.length > 0 && !expected.forceOutdated) {
-    throw new UsageError(`the workspace ${root} is outdated: ${behind.map((one) => one.behind).join('; ')}`, `SMOKE_FORCE_OUTDATED=1 goes on all the same; ${anew}; or remove it: clone-smoke cleanup '${root}'`)
+    throw new UsageError(`the workspace ${root} is outdated: ${behind.map((one) => one.behind).join('; ')}`, `SMOKE_FORCE_OUTDATED=1 goes on all the same; ${anew}; or remove it: npx clone-smoke cleanup '${root}'`)
   }
   return {
     marker, paths, state, alive: own.size > 0, outdated: behind.map(({ name }) => name),
@@ -87,7 +87,7 @@ export async function examineReuse(path: string, expected: ReuseExpected): Promi
 }
 
 function checkDirectory(path: string): string {
-  if (!lstatSync(path, { throwIfNoEntry: false })) throw new UsageError(`there is no workspace at ${path}`, 'clone-smoke cleanup lists the workspaces in the temp dir; or begin a new one')
+  if (!lstatSync(path, { throwIfNoEntry: false })) throw new UsageError(`there is no workspace at ${path}`, 'npx clone-smoke cleanup --dry-run lists the workspaces in the temp dir; or begin a new one')
   const why = whyNotOurs(path)
   if (why !== undefined) throw new UsageError(`no run can go on in ${path}: ${why}`, why.startsWith('others') ? `if you trust what is in it: chmod go-w '${path}'` : 'name a workspace of yours by its own path')
   return realpathSync(path)
@@ -97,10 +97,10 @@ function checkMarker(root: string, suite: string): Marker {
   const reading = readMarker(root)
   const owner = ownerOf(reading)
   if (isOwned({ owner })) throw new UsageError(`the workspace ${root} belongs to a run that is alive (pid ${owner?.pid ?? '?'})`, 'wait for it to end, or name another workspace')
-  const remove = `look at it, then remove it: clone-smoke cleanup '${root}'`
+  const remove = `look at it, then remove it: npx clone-smoke cleanup '${root}'`
   switch (reading.kind) {
     case 'none':
-      throw new UsageError(`${root} is not a clone-smoke workspace: it has no ${markerFile}`, 'clone-smoke cleanup lists the workspaces in the temp dir')
+      throw new UsageError(`${root} is not a clone-smoke workspace: it has no ${markerFile}`, 'npx clone-smoke cleanup --dry-run lists the workspaces in the temp dir')
     case 'older':
       throw new UsageError(`the workspace ${root} was made by an older version of clone-smoke (marker schema ${reading.schema ?? '?'})`, `it cannot be gone on in; ${remove}`)
     case 'newer':

@@ -16,8 +16,8 @@ export const sandboxStateSchema = z.object({
     lane: z.string(), stage: z.string(),
     /** How many calls were in the stack's log before. */
     received: z.number(),
-    /** It was done, and not rightly: it is to be done again. */
-    failed: z.boolean().optional(),
+    /** How many were there when it was judged, and not done. */
+    seen: z.number().optional(),
   }).optional(),
 })
 export type SandboxState = z.infer<typeof sandboxStateSchema>

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { UsageError } from '../errors.ts'
@@ -70,6 +70,9 @@ export function checkWorkspacePath(path: string, { force, keepOut = [] }: { forc
       'set TMPDIR or SMOKE_WORKSPACE to a shorter path, e.g. SMOKE_WORKSPACE=/tmp/my-run',
     )
   }
+  for (let above = dirname(path); above !== dirname(above); above = dirname(above)) {
+    if (readMarker(above).kind !== 'none') throw new UsageError(`SMOKE_WORKSPACE lies in another workspace, ${above}, and would go with it: ${path}`, 'choose another path')
+  }
   if (!existsSync(path)) return 'new'
   if (!statSync(path).isDirectory()) {
     throw new UsageError(`SMOKE_WORKSPACE is not a directory: ${path}`, 'name a directory that does not exist yet')
@@ -91,7 +94,7 @@ export function checkWorkspacePath(path: string, { force, keepOut = [] }: { forc
     )
   }
   const run = reading.kind === 'current' ? reading.marker.run : `of ${reading.kind === 'older' ? 'an older' : 'a newer'} version`
-  throw new UsageError(`SMOKE_WORKSPACE holds an earlier run (${run}): ${path}`, `look at it, then remove it: clone-smoke cleanup '${path}'`)
+  throw new UsageError(`SMOKE_WORKSPACE holds an earlier run (${run}): ${path}`, `go on in it: SMOKE_REUSE=1; or look at it, then remove it: npx clone-smoke cleanup '${path}'`)
 }
 
 /** The nearest directory above this file that has a package.json: the sources, or what was built of them. */
@@ -168,6 +171,8 @@ export function createWorkspace(
 ): { readonly paths: WorkspacePaths; readonly made: string | undefined } {
   const owner = thisOwner()
   const made = mkdirSync(root, { recursive: true, mode: 0o700 })
+  // A directory that was there may be open to others, by its umask.
+  if (made === undefined) chmodSync(root, 0o700)
   const { suite, run, sandbox } = about
   const marker: Marker = {
     schema: 2, sandbox, run, suite, createdAt: new Date().toISOString(), owner, kept: false, sources: {}, ports: {}, lanes: {},

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
@@ -32,14 +32,16 @@ export default async function setup(project: TestProject): Promise<() => Promise
     process.exit(0)
   }
   signals.making()
-  const swept = await cleanAbandoned(tmpdir(), root)
+  // Whole: the janitor, which may have to clean it, works elsewhere.
+  const temporaryDirectory = realpathSync(tmpdir())
+  const swept = await cleanAbandoned(temporaryDirectory, root)
   const hostPaths = [...defaultHostPaths(homedir()), ...(suite.hostPaths?.(homedir()) ?? [])]
   const hostBefore = snapshotHost(hostPaths)
   const janitorToBe = await prepareJanitor()
 
   const keepsPlace = place.kind === 'go on' || place.kind === 'again' || options.bootstrapOnly || options.manual || options.manualStage !== undefined
   const results = join(options.results, run)
-  const sandbox = await orExit(() => makePlace(plan, { results, keep: keepsPlace || options.keep !== 'never', temporary: tmpdir() }))
+  const sandbox = await orExit(() => makePlace(plan, { results, keep: keepsPlace || options.keep !== 'never', temporary: temporaryDirectory }))
   const { paths, made, sandboxId, reservations, owner, alive } = sandbox
   // At once: what is made before it starts is nobody's if this process is killed now.
   const janitor = janitorToBe.start(paths.ledger, join(root, '.janitor'))

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { UsageError } from '../errors.ts'
 import { bootId, identify } from '../processes/table.ts'
-import { finishLedger, ownedProcesses } from '../sandbox/finish.ts'
+import { finishLedger, ownedProcesses, removeWorkspace } from '../sandbox/finish.ts'
 import { appendToLedger, readLedger, sandboxOf, type LedgerEntry } from '../sandbox/ledger.ts'
 import { releasePort, reservePort, type PortOwner, type PortReservation } from '../sandbox/ports.ts'
 import { renewLedger } from '../sandbox/renew-ledger.ts'
@@ -45,6 +45,8 @@ export async function makePlace(plan: Plan, { results, keep, temporary }: Reques
   const madeBefore = earlier === undefined ? undefined : sandboxOf(readLedger(workspacePaths(root).ledger))?.made
 
   const reservations: Record<string, PortReservation> = {}
+  const wasThere = existsSync(root)
+  let made: string | undefined
   try {
     if (earlier && !alive) await finishLedger(workspacePaths(root).ledger, { harness: true })
     const asked = numbers(options.ports)
@@ -55,7 +57,6 @@ export async function makePlace(plan: Plan, { results, keep, temporary }: Reques
         owner, directory: temporary, asked: fixed, heldByUs: alive, exclude: [...Object.values(reservations).map(({ port }) => port), ...others],
       })
     }
-    let made: string | undefined
     if (place.kind === 'go on') {
       putAside(root, place.reuse.marker.run)
     } else {
@@ -75,7 +76,11 @@ export async function makePlace(plan: Plan, { results, keep, temporary }: Reques
   } catch (error) {
     // A workspace that was there keeps its ports, and stays whose it was.
     for (const reservation of earlier ? [] : Object.values(reservations)) releasePort(reservation, owner)
+    if (place.kind === 'new' && existsSync(root)) removeWorkspace({ workspace: root, made: made ?? (wasThere ? undefined : root) })
     if (place.kind === 'go on') updateMarker(root, { owner: place.reuse.marker.owner, run: place.reuse.marker.run, kept: place.reuse.marker.kept })
+    if (/^(ENOSPC|EDQUOT|EROFS|EACCES)$/.test((error as NodeJS.ErrnoException).code ?? '')) {
+      throw new UsageError(`the workspace ${root} could not be made: ${error instanceof Error ? error.message : String(error)}`, 'free some space, or set SMOKE_WORKSPACE to another place')
+    }
     throw error
   }
 }

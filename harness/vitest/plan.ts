@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { tmpdir } from 'node:os'
+import { isAbsolute, join, sep } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { checkAgentSettings, findAgent } from '../agents/find-agent.ts'
 import { PrerequisiteError, UsageError } from '../errors.ts'
@@ -48,6 +49,7 @@ export async function preparePlan(project: TestProject): Promise<Plan> {
   if (process.platform !== 'linux' || !existsSync('/proc/self/stat')) {
     throw new PrerequisiteError(`clone-smoke needs Linux with /proc; this is ${process.platform}`, 'run it in a Linux machine or container')
   }
+  if (!existsSync(tmpdir())) throw new UsageError(`the temp dir ${tmpdir()} does not exist`, 'set TMPDIR to a directory that does')
   const { smokeDefaultSuite, smokeConfig } = project.getProvidedContext()
   if (smokeConfig.problem !== undefined) throw new UsageError(smokeConfig.problem.what, smokeConfig.problem.remedy)
   const layers = { env: process.env, file: smokeConfig.file, cwd: process.cwd() }
@@ -60,7 +62,10 @@ export async function preparePlan(project: TestProject): Promise<Plan> {
   const sources = Object.fromEntries(Object.entries(suite.sources).map(([name, own]) => [name, effectiveSource(own, options.sources[name], options.refs[name])]))
   const run = newRunId(new Date())
   const root = chooseWorkspacePath(options.workspace, run)
-  const place = await examinePlace(root, { options, suite, sources, keepOut: [project.config.root, options.results] })
+  const place = await examinePlace(root, { options, suite, sources, keepOut: neededDirectories(project.config.root, options, sources) })
+  if (options.results === root || options.results.startsWith(root + sep)) {
+    throw new UsageError(`the results (${options.results}) lie in the workspace ${root}, and would go with it`, `name another directory: ${variableOf('results')}=<dir>`)
+  }
   if (place.kind === 'new') checkCanHold(variableOf('workspace'), root)
   checkCanHold(variableOf('results'), options.results)
   checkSpecs(join(project.config.root, 'suites', options.suite), suite)
@@ -71,6 +76,13 @@ export async function preparePlan(project: TestProject): Promise<Plan> {
   if (options.agentHome !== undefined) checkAgentSettings(options.agentHome)
   const selected = await selectedLanes(project, options, suite)
   return { options, suite, run, root, place, agentFile, facts, sources, selected }
+}
+
+/** Directories that the run or its user needs: no workspace may swallow them. */
+function neededDirectories(root: string, { results, cacheDir, agentHome }: Options, sources: PlaceParts['sources']): string[] {
+  const { SMOKE_CALLED_FROM: calledFrom } = process.env
+  const own = Object.values(sources).map((source) => source.kind === 'folder' ? source.folder : source.url).filter((place) => isAbsolute(place))
+  return [root, results, cacheDir, agentHome, calledFrom, ...own].filter((path) => path !== undefined)
 }
 
 interface PlaceParts {
