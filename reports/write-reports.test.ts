@@ -36,3 +36,16 @@ test('a results folder that is a file, or is gone, is three sentences', () => {
   expect(writeReports(record, join(base, 'gone', 'r'))).toHaveLength(3)
   expect(readdirSync(base)).toEqual(['file'])
 })
+
+test('a file called latest that is not ours is left alone, and said so', () => {
+  const parent = mkdtempSync(join(tmpdir(), 'latest-'))
+  try {
+    const results = join(parent, 'run')
+    mkdirSync(results)
+    writeFileSync(join(parent, 'latest'), 'a text of my own, of more than one word\n')
+    expect(writeReports(record, results).join()).toMatch(/latest could not be written: it is no link of clone-smoke/)
+    expect(readFileSync(join(parent, 'latest'), 'utf8')).toMatch(/of my own/)
+  } finally {
+    rmSync(parent, { recursive: true, force: true })
+  }
+})

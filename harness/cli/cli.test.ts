@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { waitFor } from '../../helpers/wait-for.ts'
 import { cloneSmoke, startChildRun, type ChildRun } from '../testing/child-run.ts'
@@ -58,6 +59,7 @@ test.each([
   { what: 'an unknown variable', args: ['plan'], env: { SMOKE_KEEEP: 'x' }, code: 2, words: /did you mean SMOKE_KEEP\?/ },
   { what: 'a program that is missing', args: ['run', '--agent-bin', '/no/agent'], code: 3, words: /\/no\/agent/ },
   { what: 'a path that is no workspace', args: ['cleanup', '/no/such/place'], code: 2, words: /no workspace of clone-smoke: it does not exist/ },
+  { what: 'a lane that is none', args: ['run', 'loook'], code: 2, words: /no lane "loook"[^]*did you mean look\?/ },
   { what: 'an unknown flag of cleanup', args: ['cleanup', '--all'], code: 2, words: /unknown option --all/ },
 ])('$what: exit code $code', async ({ args, env = {}, code, words }) => {
   const run = await typed(args, code, env)
@@ -137,6 +139,23 @@ test('cleanup lists and removes what earlier runs left, and spares a run that li
   await waitFor(() => readdirSync(kept.temporary).filter((one) => one.startsWith('clone-smoke-')).length === 0 ? true : undefined, {
     deadlineMs: 20_000, otherwise: () => new Error(readdirSync(kept.temporary).join()),
   })
+})
+
+test('force never empties the directory that its user is in', async () => {
+  const here = join(base, 'project')
+  mkdirSync(here)
+  symlinkSync(join(toy, 'suites'), join(here, 'suites'))
+  writeFileSync(join(here, 'precious'), 'mine')
+  const run = await typed(['plan', '--workspace', '.', '--force'], 2, {}, here)
+  expect(run.output()).toMatch(/is not emptied, whatever is forced/)
+  expect(existsSync(join(here, 'precious'))).toBe(true)
+})
+
+test('cleanup spares the shells that called it from inside the workspace', async () => {
+  await typed(['run', 'start', '--workspace', join(base, 'w'), '--keep', 'always'], 0)
+  const script = `cd ${join(base, 'w')} && ${process.execPath} ${cloneSmoke} cleanup ${join(base, 'w')}; echo "shell lives"`
+  const { stdout } = await execa('setsid', ['sh', '-c', `sh -c '${script}'; echo "outer lives"`], { cwd: base, stdin: 'ignore' })
+  expect(stdout).toMatch(/removed[^]*shell lives\nouter lives/)
 })
 
 test.each([['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]] as const)('%s to clone-smoke alone ends the run in order', async (signal, code) => {

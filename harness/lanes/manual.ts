@@ -9,7 +9,6 @@ import type { AnyLane, AnySuite, ReceivedCall, StageDefinition } from '../suite.
 import { clientName } from '../stack/probe.ts'
 import { VerdictError } from '../verdict.ts'
 import { judgeStage } from './judge.ts'
-import { describeCall } from './match.ts'
 import { Paused } from './pause.ts'
 import type { RunInfo } from './run-info.ts'
 import { expectationsOf, type StageSession } from './run-stage.ts'
@@ -194,7 +193,7 @@ function clientConfig(servers: Readonly<Record<string, McpWiring>>): Record<stri
 const goOn = (root: string): string => goOnCommand(root, process.env)
 
 const callList = (definition: StageDefinition<never>): string[] =>
-  definition.calls.flatMap((call, index) => [`${index + 1}. \`${describeCall(call)}\` of server \`${call.server}\``, `   afterwards: ${call.effect}`])
+  definition.calls.flatMap((call, index) => [`${index + 1}. \`${call.tool} ${JSON.stringify(call.arguments)}\` of server \`${call.server}\``, `   afterwards: ${call.effect}`])
 
 interface PageParts {
   readonly lane: string

@@ -14,7 +14,7 @@ export async function loadConfig(root: string): Promise<ConfigFile | undefined> 
     const loaded = await loadConfigFromFile({ command: 'serve', mode: 'test' }, path, root, 'silent')
     return { path, config: loaded?.config }
   } catch (error) {
-    const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
-    throw new UsageError(`${path} cannot be read: ${reason}`, `correct it, or try it alone: npx tsc --noEmit ${path}`)
+    const reason = (error instanceof Error ? error.message : String(error)).split('\n').filter((line) => line.trim() !== '').slice(0, 4).join('; ')
+    throw new UsageError(`${path} cannot be read: ${reason}`, 'correct it; npx tsc --noEmit checks it with all other files')
   }
 }

@@ -1,5 +1,5 @@
-import { cpSync } from 'node:fs'
-import { join } from 'node:path'
+import { cpSync, existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Checkout, RunRequest, Source } from '../suite.ts'
 import { UsageError } from '../errors.ts'
@@ -15,10 +15,13 @@ const fixedIdentity = {
 
 /**
  * Where a source comes from in this run: the suite's own place, or `asked` (SMOKE_SOURCE_*), at `ref` (SMOKE_REF_*).
- * @throws UsageError when a ref is asked of a folder, or twice
+ * @throws UsageError when a local path is not there, or a ref is asked of a folder, or twice
  */
 export function effectiveSource(own: Source, asked: string | undefined, ref: string | undefined): Source {
   const source = asked === undefined ? own : parseSource(asked)
+  if (asked !== undefined && source.kind === 'git' && !source.url.includes(':') && !existsSync(source.url)) {
+    throw new UsageError(`the source ${source.url} does not exist here (looked for ${resolve(source.url)})`, 'name a directory, or a URL that git understands')
+  }
   if (ref === undefined) return source
   if (source.kind === 'folder') throw new UsageError(`the source is a folder of files and has no ref ${JSON.stringify(ref)}`, 'name a repository with SMOKE_SOURCE_<NAME>=/path/or/url as well')
   if (asked !== undefined && source.ref !== undefined && source.ref !== ref) throw new UsageError(`two refs are asked for: ${source.ref} after the # and ${ref}`, 'leave one of them out')

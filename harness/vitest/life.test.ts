@@ -7,8 +7,10 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { waitFor } from '../../helpers/wait-for.ts'
 import type { ProgressEvent } from '../record.ts'
+import { janitorOf } from '../sandbox/dead-workspace.ts'
+import { readLedger } from '../sandbox/ledger.ts'
 import { readMarker, updateMarker } from '../sandbox/workspace.ts'
-import { startChildRun, type ChildRun } from '../testing/child-run.ts'
+import { cloneSmoke, startChildRun, type ChildRun } from '../testing/child-run.ts'
 
 const toy = fileURLToPath(new URL('../testing/toy', import.meta.url))
 
@@ -137,6 +139,55 @@ test.each([
   expect(lanes(run)).toEqual(['start failed', 'look skipped', 'grow skipped', 'shrink skipped'])
   expect(run.leftovers()).toEqual([])
   expect(existsSync(workspace())).toBe(false)
+})
+
+test('a run that falls silent between its steps fails all the same', async () => {
+  const run = await whole({ TOY_FAULT: 'wait-outside', SMOKE_HEARTBEAT_TIMEOUT: '2' }, 1)
+  expect(lanes(run)).toEqual(['start failed', 'look skipped', 'grow skipped', 'shrink skipped'])
+  expect(run.record().lanes[0]?.verdict).toMatchObject({ class: 'stalled' })
+})
+
+test('a run that was killed with its janitor is gone on with: what lives of it is ended first, and its workspace is not swept away', async () => {
+  const place = join(base, 'clone-smoke-e2')
+  const first = start(['run', 'smoke'], { SMOKE_WORKSPACE: place, TMPDIR: base, TOY_FAULT: 'wait-in-look' })
+  await waitFor(() => existsSync(join(place, 'progress.ndjson')) && readFileSync(join(place, 'progress.ndjson'), 'utf8').includes('"step":"look","kind"') ? true : undefined, {
+    deadlineMs: 60_000, otherwise: () => new Error(first.output()),
+  })
+  const worker = readLedger(join(place, 'ledger.ndjson')).find((entry) => entry.kind === 'harness')?.process.pid
+  for (const pid of [janitorOf(place)?.pid, worker, first.process.pid]) process.kill(pid ?? 0, 'SIGKILL')
+  await first.ended()
+  const second = start(['run', 'smoke'], { SMOKE_WORKSPACE: place, TMPDIR: base, SMOKE_REUSE: '1' })
+  expect(await second.ended(), second.output()).toBe(0)
+  expect(lanes(second)).toEqual(['resume passed', 'start skipped', 'look passed', 'grow passed', 'shrink passed'])
+  expect(first.leftovers()).toEqual([])
+  const cleaned = startChildRun(['cleanup', place], { TMPDIR: base }, toy, cloneSmoke)
+  runs.push(cleaned)
+  expect(await cleaned.ended(), cleaned.output()).toBe(0)
+  expect(readdirSync(base)).toEqual([])
+})
+
+test('forceBootstrap takes the port that is asked for', async () => {
+  await whole({ SMOKE_BOOTSTRAP_ONLY: '1' }, 0)
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+  const again = await whole({ SMOKE_REUSE: '1', SMOKE_FORCE_BOOTSTRAP: '1', SMOKE_PORT_MAIN: String(port) }, 0, 'start.smoke')
+  expect(portOf(again)).toBe(String(port))
+})
+
+test('results inside the workspace are refused: they would go with it', async () => {
+  const run = await whole({ SMOKE_RESULTS: join(workspace(), 'results') }, 2)
+  expect(run.output()).toMatch(/lie in the workspace/)
+  expect(existsSync(workspace())).toBe(false)
+})
+
+test('a workspace in another workspace is refused', async () => {
+  await whole({ SMOKE_BOOTSTRAP_ONLY: '1' }, 0)
+  const inner = start(['run', 'smoke'], { SMOKE_WORKSPACE: join(workspace(), 'home/in') })
+  expect(await inner.ended(), inner.output()).toBe(2)
+  expect(inner.output()).toMatch(/lies in another workspace/)
 })
 
 test('a step that uses up half of its budget says so', async () => {

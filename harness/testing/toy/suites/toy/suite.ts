@@ -46,6 +46,7 @@ export const start = lane({
       const code = codes[fault ?? ''] ?? `console.log(${JSON.stringify(options.greeting)})`
       return run({ file: process.execPath, args: ['-e', code], cwd: paths.root })
     })
+    if (fault === 'wait-outside') await delay(60_000)
     return { greeting }
   },
 })
