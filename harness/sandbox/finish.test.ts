@@ -1,6 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -11,6 +10,7 @@ import { finishLedger, ownedProcesses, removeWorkspace, salvageEvidence } from '
 import { appendToLedger, readLedger } from './ledger.ts'
 import { compiled } from './fixtures/compiled.ts'
 import { prepareJanitor } from './start-janitor.ts'
+import { makeOpenTemporary } from '../testing/open-temporary.ts'
 
 const forever = 'setInterval(() => undefined, 1000)'
 const daemonises = fileURLToPath(new URL('../processes/fixtures/daemonises.mjs', import.meta.url))
@@ -18,7 +18,7 @@ const daemonises = fileURLToPath(new URL('../processes/fixtures/daemonises.mjs',
 let dir: string
 let started: ProcessIdentity[]
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'finish-test-'))
+  dir = makeOpenTemporary('finish-test-')
   mkdirSync(join(dir, 'workspace'))
   started = []
 })

@@ -1,17 +1,18 @@
 import { spawn, execFileSync } from 'node:child_process'
-import { chmodSync, linkSync, lutimesSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
-import { homedir, tmpdir } from 'node:os'
+import { chmodSync, linkSync, lutimesSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { compiled } from './fixtures/compiled.ts'
 import { compareHost, defaultHostPaths, snapshotHost, type HostSnapshot } from './host-paths.ts'
+import { makeOpenTemporary } from '../testing/open-temporary.ts'
 
 const isRoot = process.getuid?.() === 0
 
 let dir: string
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'host-paths-'))
+  dir = makeOpenTemporary('host-paths-')
 })
 afterEach(() => {
   rmSync(dir, { recursive: true, force: true })

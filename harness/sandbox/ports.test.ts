@@ -1,7 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +12,7 @@ import { compiled } from './fixtures/compiled.ts'
 import { makeLock } from './port-locks.ts'
 import { candidatePorts, clearStaleLocks, examinePort, releasePort, reservePort, type PortOwner, type PortReservation } from './ports.ts'
 import { markerFile } from './workspace.ts'
+import { makeOpenTemporary } from '../testing/open-temporary.ts'
 
 const fixture = (name: string): string => fileURLToPath(new URL(`fixtures/${name}.mjs`, import.meta.url))
 const isRoot = process.getuid?.() === 0
@@ -23,7 +23,7 @@ let programs: string
 let module: string
 let locksModule: string
 beforeAll(async () => {
-  programs = mkdtempSync(join(tmpdir(), 'ports-programs-'))
+  programs = makeOpenTemporary('ports-programs-')
   chmodSync(programs, 0o755)
   locksModule = await compiled(fileURLToPath(new URL('port-locks.ts', import.meta.url)), programs)
   module = await compiled(fileURLToPath(new URL('ports.ts', import.meta.url)), programs)
@@ -37,7 +37,7 @@ let locks: string
 let children: ChildProcess[]
 let servers: Server[]
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'ports-test-'))
+  dir = makeOpenTemporary('ports-test-')
   locks = join(dir, 'locks')
   mkdirSync(locks)
   children = []
