@@ -95,7 +95,7 @@ test('plan says what a run would do, and makes nothing', async () => {
 test('a plan of a run that goes on names what is done', async () => {
   await typed(['run', '--bootstrap-only', '--workspace', join(base, 'w')], 0)
   const plan = JSON.parse((await typed(['plan', '--json', '--skip-bootstrap', '--workspace', join(base, 'w')], 0)).output()) as PlanRecord
-  expect(plan.lanes.map(({ name, purpose }) => `${name} ${purpose}`)).toEqual(['start done', 'look selected', 'grow selected', 'shrink selected'])
+  expect(plan.lanes.map(({ name, purpose }) => `${name} ${purpose}`)).toEqual(['start done', 'resume set-up', 'look selected', 'grow selected', 'shrink selected'])
 })
 
 test('smoke.config.ts is read, and flags win over it', async () => {

@@ -26,7 +26,7 @@ afterEach(async () => {
 })
 
 async function whole(env: Record<string, string>, code: number, filter = 'smoke'): Promise<ChildRun> {
-  const run = startChildRun(['run', filter], { SMOKE_WORKSPACE: workspace, ...env })
+  const run = startChildRun(['run', filter], { SMOKE_WORKSPACE: workspace, SMOKE_TEST_SCOPE: 'none', ...env })
   runs.push(run)
   expect(await run.ended(200_000), run.output()).toBe(code)
   return run
