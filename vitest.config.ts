@@ -9,6 +9,8 @@ export default defineConfig(async () => ({
   test: {
     sequence: { sequencer: LaneSequencer },
     teardownTimeout: 30_000,
+    // What was transformed once is not transformed again: half of a short run is nothing else.
+    experimental: { fsModuleCache: true },
     reporters: [here('reports/reporter.ts')],
     projects: [
       await smokeProject({ root: here('.'), defaultSuite: 'reference', env: process.env, globalSetup: [here('reports/finish.ts')] }),

@@ -1,5 +1,5 @@
 import type { Options } from '../options/resolve.ts'
-import type { Marker } from '../sandbox/workspace.ts'
+import type { Marker } from '../sandbox/marker.ts'
 
 /** What the main process tells the worker about the run. Plain data: it crosses a process border. */
 export interface RunInfo {

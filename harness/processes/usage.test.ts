@@ -107,14 +107,14 @@ test('sees a busy process, also one that began since the last look', async () =>
   await usage.sample()
   const young = await startNode(busy)
   pids = [young.pid]
-  const before = performance.now()
-  await spends(young.pid, 500)
-  const atLeast = (500 / (performance.now() - before)) * 25
-  await usage.sample()
-  expect(usage.take().peakCpuPercent).toBeGreaterThan(atLeast)
-  await spends(young.pid, 500)
-  await usage.sample()
-  expect(usage.take().peakCpuPercent).toBeGreaterThan(10)
+  for (let look = 0; look < 2; look += 1) {
+    const before = performance.now()
+    await spends(young.pid, 500)
+    // A quarter of what it got: on a busy machine that is little.
+    const atLeast = (500 / (performance.now() - before)) * 25
+    await usage.sample()
+    expect(usage.take().peakCpuPercent).toBeGreaterThan(atLeast)
+  }
 })
 
 test('looks that follow at once make no peak of one clock tick', async () => {

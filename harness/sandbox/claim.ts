@@ -1,8 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto'
-import { linkSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { isOwned, ownerOf, readMarker, thisOwner, type Owner } from './marker.ts'
-import { readPlain } from './whole-file.ts'
+import { ownerOf, readMarker } from './marker.ts'
+import { isOwned, thisOwner, type Owner } from './owner.ts'
+import { createWhole, readPlain } from './whole-file.ts'
 
 /** What every claim's file name begins with. */
 export const claimPrefix = '.clone-smoke.claim-'
@@ -20,7 +21,7 @@ export function claim(root: string): Claim {
     const { passed, holder, free } = follow(root)
     if (!free) return { heldBy: holder }
     const own = claimFile(root, holder)
-    if (!createWith(own, root, self)) continue
+    if (!createWhole(own, JSON.stringify(self))) continue
     // Whoever was first may be through by now: then the way from the marker no longer leads to this claim.
     const again = follow(root)
     if (!again.free && again.holder !== undefined && again.passed.at(-1) === own) {
@@ -59,19 +60,4 @@ const claimFile = (root: string, holder: Owner | undefined): string =>
 function readClaim(file: string): Owner | undefined {
   const text = readPlain(file)
   return text === undefined ? undefined : JSON.parse(text) as Owner
-}
-
-/** A link appears with its content or not at all. False when another was first. */
-function createWith(file: string, root: string, self: Owner): boolean {
-  const temporary = join(root, `${claimPrefix}${randomBytes(4).toString('hex')}.new`)
-  try {
-    writeFileSync(temporary, JSON.stringify(self), { flag: 'wx', mode: 0o600 })
-    linkSync(temporary, file)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw error
-  } finally {
-    rmSync(temporary, { force: true })
-  }
 }

@@ -9,7 +9,9 @@ import { bootId, identify, isAlive, type ProcessIdentity } from '../processes/ta
 import { cleanAbandoned, cleanWorkspace, findWorkspaces } from './cleanup.ts'
 import { startCallers, type Callers } from './fixtures/callers.ts'
 import { appendToLedger, type LedgerEntry } from './ledger.ts'
-import { createWorkspace, markerFile, updateMarker, type Marker } from './workspace.ts'
+import { updateMarker, type Marker } from './marker.ts'
+import { markerFile } from './owner.ts'
+import { createWorkspace } from './workspace.ts'
 
 const forever = 'setInterval(() => undefined, 1000)'
 const daemonises = fileURLToPath(new URL('../processes/fixtures/daemonises.mjs', import.meta.url))
@@ -72,6 +74,19 @@ function makeWorkspace(name: string, { keep = false, ledger = true, ...change }:
     add({ kind: 'sandbox', id: sandbox, workspace: asked, results: join(dir, 'results'), boot: bootId(), keep, made, since: identify(process.pid)?.startTime ?? 0 })
   }
   return { root: asked, sandbox, add }
+}
+
+/** Stands for another run's janitor: a child of nobody here that has its title and ledger, and never ends by itself. */
+async function startIdleJanitor(root: string): Promise<ProcessIdentity> {
+  const args = JSON.stringify(['-e', forever, 'clone-smoke-janitor', join(root, 'ledger.ndjson')])
+  const parent = spawn(process.execPath, ['-e', `
+    const child = require('node:child_process').spawn(process.execPath, ${args}, { stdio: 'ignore', cwd: '/', env: {}, detached: true })
+    child.unref()
+    console.log(child.pid)`], { stdio: ['ignore', 'pipe', 'ignore'] })
+  let text = ''
+  parent.stdout.on('data', (chunk) => { text += String(chunk) })
+  await new Promise((resolve) => parent.once('close', resolve))
+  return watch(Number(text))
 }
 
 const conditions = (): Record<string, string> =>
@@ -242,12 +257,7 @@ test('one whose run died before its ledger was written goes too', async () => {
 
 test('one whose janitor works is left to it, and cleaned when the janitor dies over it', async () => {
   const { root } = makeWorkspace('a')
-  mkdirSync(join(root, '.janitor', 'sandbox'), { recursive: true })
-  const program = join(root, '.janitor', 'sandbox', 'janitor.js')
-  writeFileSync(program, forever)
-  const child = spawn(process.execPath, [program, join(root, 'ledger.ndjson')], { stdio: 'ignore', cwd: '/', env: {}, detached: true })
-  child.unref()
-  const janitor = watch(child.pid)
+  const janitor = await startIdleJanitor(root)
   await waitFor(() => conditions().a === 'alive' ? true : undefined, { deadlineMs: 10_000, otherwise: () => new Error('not seen') })
   let over = false
   const cleaning = cleanAbandoned(temp).finally(() => { over = true })
@@ -261,12 +271,7 @@ test('one whose janitor works is left to it, and cleaned when the janitor dies o
 
 test('a janitor that does not end is waited for with a bound', async () => {
   const { root } = makeWorkspace('a')
-  mkdirSync(join(root, '.janitor', 'sandbox'), { recursive: true })
-  const program = join(root, '.janitor', 'sandbox', 'janitor.js')
-  writeFileSync(program, forever)
-  const child = spawn(process.execPath, [program, join(root, 'ledger.ndjson')], { stdio: 'ignore', cwd: '/', env: {}, detached: true })
-  child.unref()
-  const janitor = watch(child.pid)
+  const janitor = await startIdleJanitor(root)
   expect(await cleanAbandoned(temp)).toEqual([`${root} is left alone: its janitor is still at work`])
   expect([isAlive(janitor), existsSync(join(root, markerFile))]).toEqual([true, true])
 })

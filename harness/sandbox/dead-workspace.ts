@@ -1,43 +1,12 @@
-import { existsSync, lstatSync, readFileSync, readdirSync, realpathSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, realpathSync } from 'node:fs'
 import { basename, dirname, join, sep } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
-import { bootId, commandOf, readProcesses, type ProcessIdentity, type ProcessInfo } from '../processes/table.ts'
+import { bootId, commandOf, type ProcessInfo } from '../processes/table.ts'
 import { claimPrefix } from './claim.ts'
 import { endProcesses, finishLedger, ownedProcesses, removePath, type FinishResult } from './finish.ts'
 import { ledgerName, readLedger, sandboxOf, type LedgerEntry } from './ledger.ts'
-import { markerFile, ownerOf, readMarker } from './marker.ts'
+import { ownerOf, readMarker } from './marker.ts'
 import { mountsWithin } from './mounts.ts'
-
-/** How long a janitor may take to finish before it counts as at work still. Milliseconds. */
-const janitorMs = 8000
-
-/** The janitor that works on a workspace: a process of this user whose arguments are its program and the ledger. */
-export function janitorOf(root: string): ProcessIdentity | undefined {
-  const ledger = join(root, ledgerName)
-  return readProcesses().find(({ pid, uid, zombie }) => {
-    if (zombie || uid !== process.getuid?.()) return false
-    const [program, file] = argumentsOf(pid).slice(-2)
-    return file === ledger && program?.endsWith(`${sep}janitor.js`) === true
-  })
-}
-
-function argumentsOf(pid: number): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replace(/\0$/, '').split('\0')
-  } catch {
-    return []
-  }
-}
-
-/** Waits for the janitor of a workspace. False when it still works after `boundMs`. */
-export async function janitorEnded(root: string, boundMs = janitorMs): Promise<boolean> {
-  const deadline = performance.now() + boundMs
-  while (janitorOf(root) !== undefined) {
-    if (performance.now() >= deadline) return false
-    await delay(50)
-  }
-  return true
-}
+import { markerFile } from './owner.ts'
 
 /** The ledger of a workspace; empty when there is none, or it tells of a workspace somewhere else. */
 export function ledgerOf(root: string): LedgerEntry[] {

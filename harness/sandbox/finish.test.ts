@@ -5,11 +5,10 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { waitFor } from '../../helpers/wait-for.ts'
 import { createProcessHost } from '../processes/host.ts'
-import { bootId, identify, isAlive, readProcess, type ProcessIdentity } from '../processes/table.ts'
+import { bootId, identify, isAlive, type ProcessIdentity } from '../processes/table.ts'
 import { finishLedger, ownedProcesses, removeWorkspace, salvageEvidence } from './finish.ts'
 import { appendToLedger, readLedger } from './ledger.ts'
 import { compiled } from './fixtures/compiled.ts'
-import { prepareJanitor } from './start-janitor.ts'
 import { makeOpenTemporary } from '../testing/open-temporary.ts'
 
 const forever = 'setInterval(() => undefined, 1000)'
@@ -158,34 +157,6 @@ test('reads a ledger whose last line was cut by a crash', () => {
   expect(readLedger(file).map(({ kind }) => kind)).toEqual(['sandbox'])
 })
 
-test.each([{ keep: false }, { keep: true }])('the janitor finishes the ledger of a harness that was killed (keep: $keep)', async ({ keep }) => {
-  const file = openLedger({ keep })
-  mkdirSync(join(dir, 'workspace', 'transcripts'))
-  writeFileSync(join(dir, 'workspace', 'transcripts', 'a.jsonl'), 'one line\n')
-  const harness = startProcess({ detached: true })
-  appendToLedger(file, { kind: 'harness', process: harness })
-  const orphan = startProcess({ detached: true, env: { SMOKE_SANDBOX_ID: `id-of-${dir}` } })
-  const owner = spawn(process.execPath, ['--input-type=module', '-e', `
-    import { execFileSync, spawn } from 'node:child_process'
-    spawn(process.execPath, [${JSON.stringify(await janitorProgram(file))}, ${JSON.stringify(file)}], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
-    console.log('ready'); setInterval(() => undefined, 1000)`], { stdio: ['ignore', 'pipe', 'ignore'] })
-  await new Promise((resolve) => owner.stdout.once('data', resolve))
-  owner.kill('SIGKILL')
-  await waitFor(() => (isAlive(harness) || isAlive(orphan) ? undefined : true), { deadlineMs: 20_000, otherwise: () => new Error('still alive') })
-  const transcript = join(dir, 'results', 'transcripts', 'a.jsonl')
-  await waitFor(() => (existsSync(transcript) && existsSync(join(dir, 'workspace')) === keep ? true : undefined), {
-    deadlineMs: 20_000, otherwise: () => new Error(`kept: ${existsSync(join(dir, 'workspace'))}, salvaged: ${existsSync(transcript)}`),
-  })
-  expect(readFileSync(transcript, 'utf8')).toBe('one line\n')
-})
-
-/** The program that `start` wrote; the janitor it started is dismissed at once. */
-async function janitorProgram(ledgerFile: string): Promise<string> {
-  const directory = join(dir, 'janitor')
-  await (await prepareJanitor()).start(ledgerFile, directory).dismiss()
-  return join(directory, 'sandbox', 'janitor.js')
-}
-
 test('evidence is saved without links and pipes, which may lead anywhere or wait for ever', () => {
   const workspace = join(dir, 'workspace')
   mkdirSync(join(workspace, 'logs'))
@@ -195,15 +166,6 @@ test('evidence is saved without links and pipes, which may lead anywhere or wait
   writeFileSync(join(workspace, 'state.json'), '{}')
   salvageEvidence(workspace, join(dir, 'results'))
   expect(readdirSync(join(dir, 'results'), { recursive: true }).toSorted()).toEqual(['logs', 'logs/a.log', 'state.json'])
-})
-
-test('a janitor that is dismissed does nothing', async () => {
-  const file = openLedger()
-  const identity = startProcess({ env: { SMOKE_SANDBOX_ID: `id-of-${dir}` } })
-  await (await prepareJanitor()).start(file, join(dir, 'janitor')).dismiss()
-  expect(isAlive(identity)).toBe(true)
-  expect(readProcess(identity.pid)).toBeDefined()
-  expect(existsSync(join(dir, 'workspace'))).toBe(true)
 })
 
 test('read-only directories, as of a module cache, are removed for a user who is not root too', async () => {

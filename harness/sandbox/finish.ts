@@ -157,12 +157,15 @@ export function removeWorkspace({ workspace, made }: { readonly workspace: strin
   return problems
 }
 
-/** Removes empty directories from `path` up to `top`. */
-function removeEmpty(path: string, top: string): void {
-  try {
-    for (let dir = path; dir === top || dir.startsWith(top + sep); dir = dirname(dir)) rmdirSync(dir)
-  } catch {
-    // Somebody else uses it.
+/** Removes empty directories from `path` up to `top`, as far as they were made. */
+export function removeEmpty(path: string, top: string): void {
+  for (let dir = path; dir === top || dir.startsWith(top + sep); dir = dirname(dir)) {
+    try {
+      rmdirSync(dir)
+    } catch (error) {
+      // Not made, or somebody else uses it.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return
+    }
   }
 }
 

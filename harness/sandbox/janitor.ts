@@ -1,27 +1,87 @@
-import { readLedger, sandboxOf } from './ledger.ts'
-import { finishLedger, removeWorkspace, salvageEvidence } from './finish.ts'
+import { readdirSync, rmSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { isAlive } from '../processes/table.ts'
+import { finishLedger, removeEmpty, removePath, removeWorkspace, salvageEvidence } from './finish.ts'
+import type { JanitorTask } from './start-janitor.ts'
+import { readLedger, sandboxOf, type LedgerEntry } from './ledger.ts'
+import { markerFile } from './owner.ts'
+import { clearLocks, isLive } from './port-locks.ts'
+import { isHalfMade, readPlain } from './whole-file.ts'
 
-/**
- * The janitor: a process of its own that outlives the harness. It holds one end of a pipe; when the pipe closes without
- * the word `clean`, the harness died, and the janitor finishes the ledger in its place.
+/*
+ * The janitor: a process of its own that outlives the harness. It is there before anything is made, and holds one end of
+ * a socket (file descriptor 3). When that closes without the word `done`, the harness died, and the janitor undoes in its
+ * place what there is: a whole sandbox by its ledger, or what there was of one in that moment.
  */
+
+/** How long a harness may take from closing its socket to its end. Milliseconds. */
+const ownerMs = 5000
+
 async function main(): Promise<void> {
-  const ledgerFile = process.argv[2]
-  if (ledgerFile === undefined) throw new Error('usage: janitor <ledger file>')
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
+  const harness = new Socket({ fd: 3, readable: true, writable: true })
+  // A reset is an end as well.
+  harness.on('error', () => undefined)
   let heard = ''
-  for await (const chunk of process.stdin) heard += String(chunk)
-  if (heard.includes('clean')) return
-  const sandbox = sandboxOf(readLedger(ledgerFile))
-  if (!sandbox) return
-  // Nobody is left to be told of a problem: each part is tried whatever became of the others.
-  await finishLedger(ledgerFile, { harness: true }).catch(() => undefined)
-  try {
-    salvageEvidence(sandbox.workspace, sandbox.results)
-  } catch {
-    // The results folder may be gone, or the disk full.
+  const ended = new Promise((resolve) => { harness.on('close', resolve).on('end', resolve) })
+  harness.setEncoding('utf8').on('data', (text: string) => { heard += text })
+  harness.write('ready\n')
+  await ended
+  const [first = '', ...words] = heard.split('\n')
+  // Cut off: the harness ended before it could have made anything.
+  if (words.length === 0) return
+  const task = JSON.parse(first) as JanitorTask
+  if (!words.includes('done')) await undo(task)
+  for (const path of task.paths) removePath(path)
+}
+
+/** Nobody is left to be told of a problem: each part is tried whatever became of the others. */
+async function undo({ ledger, workspace, results, made, owner, temporary }: JanitorTask): Promise<void> {
+  for (const until = performance.now() + ownerMs; isAlive(owner) && performance.now() < until;) await delay(10)
+  const sandbox = sandboxOf(entriesOf(ledger))
+  if (sandbox?.workspace === workspace && sandbox.results === results) {
+    await finishLedger(ledger, { harness: true }).catch(() => undefined)
+    try {
+      salvageEvidence(sandbox.workspace, sandbox.results)
+    } catch {
+      // The results folder may be gone, or the disk full.
+    }
+    if (!sandbox.keep) removeWorkspace(sandbox)
+  } else {
+    for (const file of namesIn(workspace).filter((name) => isHalfMade(name, owner.pid))) rmSync(join(workspace, file), { force: true })
+    // With an earlier run's ledger it is that run's workspace, in which this one was about to go on.
+    if (sandbox === undefined && isMarkedBy(owner, workspace)) removeWorkspace({ workspace, made })
+    else if (made !== undefined && namesIn(workspace).length === 0) removeEmpty(workspace, made)
   }
-  if (!sandbox.keep) removeWorkspace(sandbox)
+  for (const file of namesIn(temporary).filter((name) => isHalfMade(name, owner.pid))) rmSync(join(temporary, file), { force: true })
+  clearLocks(temporary, (lock) => lock.kind === 'owned' && lock.owner.pid === owner.pid && lock.owner.startTime === owner.startTime && !isLive(lock))
+}
+
+function entriesOf(ledger: string): LedgerEntry[] {
+  try {
+    return readLedger(ledger)
+  } catch {
+    return []
+  }
+}
+
+function isMarkedBy({ pid, startTime, boot }: JanitorTask['owner'], workspace: string): boolean {
+  try {
+    const { owner } = JSON.parse(readPlain(join(workspace, markerFile)) ?? '{}') as { owner?: Partial<JanitorTask['owner']> }
+    return owner?.pid === pid && owner.startTime === startTime && owner.boot === boot
+  } catch {
+    return false
+  }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch {
+    return []
+  }
 }
 
 await main()

@@ -1,10 +1,7 @@
 import { join } from 'node:path'
 import { z } from 'zod'
-import { bootId, identify, isAlive, pidNamespace } from '../processes/table.ts'
+import { markerFile, type Owner } from './owner.ts'
 import { readPlain, writeWhole } from './whole-file.ts'
-
-/** The file that makes a directory a workspace; it names the owner, so that nobody cleans up a run that lives. */
-export const markerFile = '.clone-smoke.json'
 
 const ownerSchema = z.object({ pid: z.number().int().positive(), startTime: z.number().int(), boot: z.string(), /** The PID namespace, without which a pid means nothing. */ pids: z.string().optional() })
 
@@ -26,7 +23,6 @@ export const markerSchema = z.object({
   lanes: z.record(z.string(), z.enum(['passed', 'failed'])),
 })
 export type Marker = z.infer<typeof markerSchema>
-export type Owner = Marker['owner']
 
 export type MarkerReading =
   | { readonly kind: 'none' }
@@ -55,20 +51,6 @@ export function readMarker(path: string): MarkerReading {
 /** Who made the workspace, as far as its marker tells. */
 export function ownerOf(reading: MarkerReading): Owner | undefined {
   return reading.kind === 'current' ? reading.marker.owner : reading.kind === 'none' ? undefined : reading.owner
-}
-
-/** True while the process that a marker names lives. */
-export function isOwned({ owner }: { readonly owner?: Owner | undefined }): boolean {
-  if (owner?.boot !== bootId()) return false
-  // A container that shares this directory: whether its run lives cannot be seen from here.
-  return (owner.pids !== undefined && owner.pids !== pidNamespace()) || isAlive(owner)
-}
-
-/** This process, as markers name it. */
-export function thisOwner(): Owner {
-  const own = identify(process.pid)
-  if (!own) throw new Error(`/proc/${process.pid} cannot be read; clone-smoke needs Linux with /proc`)
-  return { ...own, boot: bootId(), pids: pidNamespace() }
 }
 
 export const markerText = (marker: Marker): string => `${JSON.stringify(marker, null, 2)}\n`

@@ -1,17 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, constants, fstatSync, linkSync, lstatSync, openSync, readFileSync, readdirSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, fstatSync, linkSync, lstatSync, openSync, readFileSync, readdirSync, renameSync, rmSync, unlinkSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { z } from 'zod'
 import { bootId, isAlive } from '../processes/table.ts'
-import { markerFile } from './workspace.ts'
+import { markerFile } from './owner.ts'
+import { createWhole } from './whole-file.ts'
 
 /*
  * A lock is removed in three acts: renamed aside, looked at again, then unlinked or linked back. In between somebody
  * else could make a lock of the same port. Hence one rule for whoever made one: look aside, and where another's living
  * lock is there, give yours up; its mover waits for that. A lock that lies aside thus counts like one in its place.
  */
-
-const ownerSchema = z.object({ pid: z.int(), startTime: z.number(), boot: z.string(), workspace: z.string() })
 
 /** Who holds a lock: a process that cannot be mistaken for a later one, and its workspace. */
 export interface PortOwner {
@@ -30,7 +28,7 @@ export type PortLock =
   /** Not a plain file of this user: never touched. */
   | { readonly kind: 'foreign'; readonly why: string }
 
-/** A lock is written in the same moment as it is made; one that is empty for so long never will be. */
+/** A lock appears with its text; one that is empty for so long never will have one. */
 const unfinishedMs = 10_000
 
 /** How long the mover of a lock waits for whoever is in its place to give way. Milliseconds. */
@@ -106,6 +104,11 @@ export function releaseLock(path: string, owner: PortOwner): void {
   }
 }
 
+/** Removes every lock of which `mayGo` is true. */
+export function clearLocks(directory: string, mayGo: (lock: PortLock) => boolean): void {
+  for (const { path } of locksIn(directory)) removeLock(path, mayGo)
+}
+
 /** Paths of locks, in their place or aside, that are stale. */
 export function staleLocks(directory: string): string[] {
   const stale: string[] = []
@@ -156,13 +159,7 @@ function linkBack(aside: string): boolean {
 }
 
 function create(path: string, owner: PortOwner): boolean {
-  try {
-    writeFileSync(path, `${JSON.stringify(owner)}\n`, { flag: 'wx', mode: 0o644 })
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw error
-  }
+  return createWhole(path, `${JSON.stringify(owner)}\n`, 0o644)
 }
 
 function mayTakeOver(lock: PortLock, owner: PortOwner): boolean {
@@ -219,7 +216,10 @@ function isKept(workspace: string): boolean {
 
 function parse(text: string): PortOwner | undefined {
   try {
-    return ownerSchema.parse(JSON.parse(text))
+    const { pid, startTime, boot, workspace } = JSON.parse(text) as Partial<Record<keyof PortOwner, unknown>>
+    // By hand: the janitor reads locks too, and is no larger than it must be.
+    return Number.isInteger(pid) && typeof startTime === 'number' && typeof boot === 'string' && typeof workspace === 'string'
+      ? { pid: Number(pid), startTime, boot, workspace } : undefined
   } catch {
     return undefined
   }

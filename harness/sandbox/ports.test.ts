@@ -11,7 +11,7 @@ import { bootId, identify, isAlive, readProcess } from '../processes/table.ts'
 import { compiled } from './fixtures/compiled.ts'
 import { makeLock } from './port-locks.ts'
 import { candidatePorts, clearStaleLocks, examinePort, releasePort, reservePort, type PortOwner, type PortReservation } from './ports.ts'
-import { markerFile } from './workspace.ts'
+import { markerFile } from './owner.ts'
 import { makeOpenTemporary } from '../testing/open-temporary.ts'
 
 const fixture = (name: string): string => fileURLToPath(new URL(`fixtures/${name}.mjs`, import.meta.url))

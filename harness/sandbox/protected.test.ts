@@ -6,7 +6,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { UsageError } from '../errors.ts'
 import { bootId } from '../processes/table.ts'
 import { checkMayBeReplaced } from './protected.ts'
-import { createWorkspace, updateMarker } from './workspace.ts'
+import { updateMarker } from './marker.ts'
+import { createWorkspace } from './workspace.ts'
 
 let dir: string
 let mounted: string[]

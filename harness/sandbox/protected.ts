@@ -2,7 +2,8 @@ import { existsSync, lstatSync, readFileSync, readdirSync, realpathSync } from '
 import { tmpdir, userInfo } from 'node:os'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import { UsageError } from '../errors.ts'
-import { isOwned, ownerOf, readMarker } from './marker.ts'
+import { ownerOf, readMarker } from './marker.ts'
+import { isOwned } from './owner.ts'
 import { mountsWithin } from './mounts.ts'
 
 /** Directories of the system in which nothing is emptied at any depth. Source: hier(7). */

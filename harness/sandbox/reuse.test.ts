@@ -9,7 +9,9 @@ import { bootId, identify, isAlive, type ProcessIdentity } from '../processes/ta
 import { appendToLedger } from './ledger.ts'
 import { examineReuse, type ReuseExpected } from './reuse.ts'
 import { readState, writeState } from './state.ts'
-import { createWorkspace, markerFile, updateMarker } from './workspace.ts'
+import { updateMarker } from './marker.ts'
+import { markerFile } from './owner.ts'
+import { createWorkspace } from './workspace.ts'
 
 const dead = { pid: 1, startTime: -1, boot: bootId() }
 

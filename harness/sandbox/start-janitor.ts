@@ -1,85 +1,75 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { transformWithOxc } from 'vite'
+import { janitorTitle } from './find-janitor.ts'
+import type { Owner } from './owner.ts'
+
+/** What a janitor has to know before there is a ledger. All paths are absolute. */
+export interface JanitorTask {
+  /** Where the ledger is, or will be. */
+  readonly ledger: string
+  readonly workspace: string
+  /** Of this run: by it the ledger of an earlier one is told apart. */
+  readonly results: string
+  /** The topmost directory that will be made for the workspace; undefined where that is there. */
+  readonly made: string | undefined
+  /** The harness. */
+  readonly owner: Owner
+  /** The directory of the port locks. */
+  readonly temporary: string
+  /** Removed at the harness's end in any case. */
+  readonly paths: readonly string[]
+}
 
 export interface Janitor {
-  /** Tells it that everything is done; resolves when it has gone. */
-  dismiss(): Promise<void>
+  /** Resolves when it watches: from then on whatever is made will be undone. Rejects when it did not start. */
+  readonly ready: Promise<void>
+  /** The sandbox is undone or kept on purpose. The janitor stays until this process ends, for the `paths` of its task. */
+  done(): void
 }
 
-/** How long the janitor may take to leave when it is told to. Milliseconds. */
-const dismissMs = 5000
+/** What a bare Node is given to run: the text of a module, or the path of one that is JavaScript already. */
+export type JanitorProgram = { readonly text: string } | { readonly file: string }
 
-/** The janitor and all it imports: it must run on a bare Node that cannot read TypeScript. */
-const parts = ['sandbox/janitor', 'sandbox/finish', 'sandbox/ledger', 'processes/table']
-
-/** A janitor whose program is ready: to start it takes no time in which its sandbox could be left alone. */
-export interface PreparedJanitor {
-  /** Starts it in a session of its own, with its program written to `directory`. */
-  start(ledgerFile: string, directory: string): Janitor
+/** Makes the janitor's program of the sources that are there; nothing is written. */
+export async function janitorProgram(): Promise<JanitorProgram> {
+  const file = join(import.meta.dirname, 'janitor.js')
+  return import.meta.url.endsWith('.ts') ? { text: await inOnePiece(file.replace(/js$/, 'ts'), new Map()) } : { file }
 }
 
-/** Makes the janitor's program; nothing is written yet. */
-export async function prepareJanitor(): Promise<PreparedJanitor> {
-  const files = await program()
-  return {
-    start: (ledgerFile, directory) => {
-      const child = spawn(process.execPath, [write(files, directory), ledgerFile], {
-        cwd: '/', env: {}, detached: true, stdio: ['pipe', 'ignore', 'ignore'],
-      })
-      child.unref()
-      const pipe = child.stdin as (typeof child.stdin) & { unref?: () => void }
-      pipe.unref?.()
-      pipe.on('error', () => undefined)
-      return { dismiss: () => dismiss(child) }
-    },
+/** A TypeScript module as JavaScript that needs no other file: what it imports by a relative path is inside, as data URLs. */
+async function inOnePiece(file: string, known: Map<string, Promise<string>>): Promise<string> {
+  let { code } = await transformWithOxc(readFileSync(file, 'utf8'), file, { sourcemap: false })
+  for (const [statement, path = ''] of code.matchAll(/(?<=from\s+)["'](\.[^"']*)["']/g)) {
+    const imported = join(dirname(file), path)
+    const text = known.get(imported) ?? inOnePiece(imported, known)
+    known.set(imported, text)
+    code = code.replace(statement, `'data:text/javascript;base64,${Buffer.from(await text).toString('base64')}'`)
   }
+  return code
 }
 
-const harness = fileURLToPath(new URL('..', import.meta.url))
-
-/** File names and texts; none where the program is JavaScript already, and can be run where it is. */
-async function program(): Promise<ReadonlyMap<string, string>> {
-  const files = new Map<string, string>()
-  if (!import.meta.url.endsWith('.ts')) return files
-  for (const part of parts) {
-    const file = join(harness, `${part}.ts`)
-    const { code } = await transformWithOxc(readFileSync(file, 'utf8'), file, { sourcemap: false })
-    files.set(`${part}.js`, code.replaceAll(/(from\s+["']\.[^"']*)\.ts(["'])/g, '$1.js$2'))
-  }
-  return files
-}
-
-/** Writes the program and returns the path of the file to run. */
-function write(files: ReadonlyMap<string, string>, directory: string): string {
-  if (files.size === 0) return join(harness, 'sandbox/janitor.js')
-  writeFileSync(join(mkdir(directory), 'package.json'), '{"type":"module"}')
-  for (const [name, text] of files) {
-    mkdir(dirname(join(directory, name)))
-    writeFileSync(join(directory, name), text)
-  }
-  return join(directory, 'sandbox/janitor.js')
-}
-
-function mkdir(path: string): string {
-  mkdirSync(path, { recursive: true })
-  return path
-}
-
-function dismiss(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => {
-    if (child.exitCode !== null || child.signalCode !== null) {
-      resolve()
-      return
-    }
-    child.ref()
-    const timer = setTimeout(resolve, dismissMs)
-    child.once('exit', () => {
-      clearTimeout(timer)
-      resolve()
-    })
-    child.stdin?.end('clean')
+/** Starts it in a session of its own, with nothing of this process's environment. */
+export function startJanitor(program: JanitorProgram, task: JanitorTask): Janitor {
+  const how = 'text' in program ? ['--input-type=module', '-'] : [program.file]
+  const child = spawn(process.execPath, [...how, janitorTitle, task.ledger], { cwd: '/', env: {}, detached: true, stdio: ['pipe', 'ignore', 'ignore', 'pipe'] })
+  // An extra pipe is a socket, both ways (child_process, options.stdio).
+  const line = child.stdio[3] as Socket
+  for (const pipe of [child.stdin, line]) pipe?.on('error', () => undefined)
+  child.stdin?.end('text' in program ? program.text : '')
+  line.write(`${JSON.stringify(task)}\n`)
+  const ready = Promise.race([
+    new Promise<void>((resolve) => line.once('data', () => { resolve() })),
+    once(child, 'error').then(([error]) => { throw new Error('the janitor, which cleans up when this process is killed, could not be started', { cause: error }) }),
+    once(child, 'exit').then(([code]) => { throw new Error(`the janitor, which cleans up when this process is killed, ended at once (exit code ${String(code)})`) }),
+  ]).finally(() => {
+    child.unref()
+    line.unref()
   })
+  // Whoever waits for it is told; before that nobody need be.
+  ready.catch(() => undefined)
+  return { ready, done: () => { line.write('done\n') } }
 }

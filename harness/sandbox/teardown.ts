@@ -74,7 +74,7 @@ export async function tearDown(ending: Ending): Promise<Ended> {
     if (keep) new Recorder(paths.progress).add(event)
     if (anythingRan) new Recorder(join(results, 'progress.ndjson')).add(event)
   })
-  await janitor.dismiss()
+  janitor.done()
   return { leftovers, hostChanges }
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, constants, fstatSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, fstatSync, linkSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 
 /** Writes a file so that a reader sees the old text or the new, never a part. Mode 0600. */
 export function writeWhole(file: string, text: string): void {
@@ -12,6 +12,27 @@ export function writeWhole(file: string, text: string): void {
     throw error
   }
 }
+
+/**
+ * Makes a file that appears with its content or not at all, mode 0600. What a process that is killed meanwhile leaves
+ * beside it, `isHalfMade` knows. Returns false when the file is there already.
+ */
+export function createWhole(file: string, text: string, mode = 0o600): boolean {
+  const temporary = `${file}.${process.pid}-${randomBytes(4).toString('hex')}.new`
+  try {
+    writeFileSync(temporary, text, { flag: 'wx', mode })
+    linkSync(temporary, file)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  } finally {
+    rmSync(temporary, { force: true })
+  }
+}
+
+/** True for a file that the process was about to create with `createWhole`. */
+export const isHalfMade = (name: string, pid: number): boolean => new RegExp(`\\.${pid}-[0-9a-f]{8}\\.new$`).test(name)
 
 /** More than any of our own files has; a larger one was not written by us. Bytes. */
 const largest = 16 * 1024 * 1024

@@ -9,11 +9,9 @@ import { bootId, identify, isAlive, type ProcessIdentity } from '../processes/ta
 import { claim } from './claim.ts'
 import { startCallers, type Callers } from './fixtures/callers.ts'
 import { appendToLedger } from './ledger.ts'
-import { ownerOf } from './marker.ts'
-import {
-  adoptWorkspace, checkWorkspacePath, chooseWorkspacePath, createWorkspace, isOwned, markerFile, newRunId, readMarker, replaceContent,
-  updateMarker, type Marker,
-} from './workspace.ts'
+import { ownerOf, readMarker, updateMarker, type Marker } from './marker.ts'
+import { isOwned, markerFile } from './owner.ts'
+import { adoptWorkspace, checkWorkspacePath, chooseWorkspacePath, createWorkspace, newRunId, replaceContent } from './workspace.ts'
 
 const about = { suite: 'any', run: 'run-1', sandbox: 'id-1' }
 const dead = { pid: 1, startTime: -1, boot: bootId() }
@@ -177,9 +175,9 @@ test('a marker is changed whole, and what is in it stays', () => {
   expect(() => updateMarker(root, { kept: true })).toThrow(/cannot be changed: it is damaged/)
 })
 
-test('a dead workspace is adopted with its sandbox, and is no longer kept', () => {
+test('a dead workspace is adopted with its sandbox, and stays kept until the run says otherwise', () => {
   const root = makeDead({ kept: true, ports: { web: 1234 } })
-  expect(adoptWorkspace(root, { run: 'run-2' })).toMatchObject({ sandbox: 'id-1', run: 'run-2', kept: false, ports: { web: 1234 }, owner: { pid: process.pid } })
+  expect(adoptWorkspace(root, { run: 'run-2' })).toMatchObject({ sandbox: 'id-1', run: 'run-2', kept: true, ports: { web: 1234 }, owner: { pid: process.pid } })
   expect(current(root)).toMatchObject({ run: 'run-2', owner: { pid: process.pid } })
   expect(() => adoptWorkspace(root, { run: 'run-3' })).toThrow(UsageError)
   expect(() => adoptWorkspace(dir, { run: 'run-3' })).toThrow(/marker: none/)

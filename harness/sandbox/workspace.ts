@@ -1,15 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmdirSync, statSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { UsageError } from '../errors.ts'
 import { claim } from './claim.ts'
-import { emptyWorkspace, endWorkspace, janitorEnded } from './dead-workspace.ts'
+import { emptyWorkspace, endWorkspace } from './dead-workspace.ts'
+import { janitorEnded } from './find-janitor.ts'
 import { ledgerName } from './ledger.ts'
-import { isOwned, markerFile, markerText, ownerOf, readMarker, thisOwner, updateMarker, type Marker } from './marker.ts'
+import { markerText, ownerOf, readMarker, updateMarker, type Marker } from './marker.ts'
+import { isOwned, markerFile, thisOwner } from './owner.ts'
 import { checkMayBeReplaced } from './protected.ts'
-
-export { isOwned, markerFile, markerSchema, readMarker, updateMarker, type Marker, type MarkerReading } from './marker.ts'
+import { createWhole } from './whole-file.ts'
 
 /** The places inside a workspace. Plain paths: it can be handed to another process. */
 export interface WorkspacePaths {
@@ -149,6 +150,12 @@ export function checkCanHold(variable: string, path: string): void {
   }
 }
 
+/** The topmost directory that will be made for a workspace: the path itself, or one above it; undefined where it is there. */
+export function topmostToMake(path: string): string | undefined {
+  if (existsSync(path)) return undefined
+  return topmostToMake(dirname(path)) ?? path
+}
+
 /** Where the workspace of a run will be: the path asked for, or a new one in the temporary directory. */
 export function chooseWorkspacePath(asked: string | undefined, run: string): string {
   return asked === undefined ? join(withoutLinks(tmpdir()), workspacePrefix + run) : withoutLinks(resolve(asked))
@@ -177,14 +184,14 @@ export function createWorkspace(
   const marker: Marker = {
     schema: 2, sandbox, run, suite, createdAt: new Date().toISOString(), owner, kept: false, sources: {}, ports: {}, lanes: {},
   }
-  writeFileSync(join(root, markerFile), markerText(marker), { flag: 'wx', mode: 0o600 })
+  if (!createWhole(join(root, markerFile), markerText(marker))) throw Object.assign(new Error(`EEXIST: ${root} has a marker already`), { code: 'EEXIST' })
   const paths = workspacePaths(root)
   for (const dir of [paths.transcripts, paths.logs, paths.home, paths.temporary, paths.agentHome]) mkdirSync(dir, { mode: 0o700 })
   return { paths, made }
 }
 
 /**
- * Takes over a workspace whose owner is dead; it is no longer kept, and belongs to this process.
+ * Takes over a workspace whose owner is dead; it belongs to this process then, and is kept as it was.
  * @throws UsageError when it has an owner, or another process takes it or removes it at the same moment
  */
 export function adoptWorkspace(root: string, { run }: { readonly run: string }): Marker {
@@ -192,7 +199,7 @@ export function adoptWorkspace(root: string, { run }: { readonly run: string }):
   if (reading.kind !== 'current') throw new UsageError(`${root} is no workspace that this version can go on in (marker: ${reading.kind})`, 'begin a new one')
   const claimed = claimOrRefuse(root)
   try {
-    return updateMarker(root, { owner: thisOwner(), run, kept: false })
+    return updateMarker(root, { owner: thisOwner(), run })
   } finally {
     claimed.release()
   }

@@ -10,10 +10,12 @@ import { cleanAbandoned } from '../sandbox/cleanup.ts'
 import { endProcesses, ownedProcesses, removePath } from '../sandbox/finish.ts'
 import { defaultHostPaths, snapshotHost } from '../sandbox/host-paths.ts'
 import { appendToLedger, readLedger } from '../sandbox/ledger.ts'
+import { updateMarker } from '../sandbox/marker.ts'
 import { makePlace } from './make-place.ts'
-import { prepareJanitor } from '../sandbox/start-janitor.ts'
+import { janitorProgram, startJanitor } from '../sandbox/start-janitor.ts'
+import { thisOwner } from '../sandbox/owner.ts'
 import { tearDown } from '../sandbox/teardown.ts'
-import { updateMarker } from '../sandbox/workspace.ts'
+import { topmostToMake, workspacePaths } from '../sandbox/workspace.ts'
 import { preparePlan } from './plan.ts'
 import { planRecord } from './plan-text.ts'
 import { watchSignals } from './signals.ts'
@@ -24,6 +26,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   // A reader that goes away, as in `| head`, ends the output and not the run.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
   const signals = watchSignals()
+  const program = janitorProgram()
   const plan = await orExit(() => preparePlan(project))
   const { options, suite, run, root, facts, place } = plan
   const planFile = process.env.SMOKE_PLAN_FILE
@@ -34,22 +37,24 @@ export default async function setup(project: TestProject): Promise<() => Promise
   signals.making()
   // Whole: the janitor, which may have to clean it, works elsewhere.
   const temporaryDirectory = realpathSync(tmpdir())
+  const results = join(options.results, run)
+  // vitest removes its own folders when it ends in peace, but not after a signal.
+  const vitestFolders = [vitest.getRootProject(), ...vitest.projects].map(({ tmpDir }) => tmpDir)
+  process.on('exit', () => { vitestFolders.forEach(removePath) })
+  const janitor = startJanitor(await program, {
+    ledger: workspacePaths(root).ledger, workspace: root, results, made: topmostToMake(root), owner: thisOwner(), temporary: temporaryDirectory, paths: vitestFolders,
+  })
   const swept = await cleanAbandoned(temporaryDirectory, root)
   const hostPaths = [...defaultHostPaths(homedir()), ...(suite.hostPaths?.(homedir()) ?? [])]
   const hostBefore = snapshotHost(hostPaths)
-  const janitorToBe = await prepareJanitor()
 
   const keepsPlace = place.kind === 'go on' || place.kind === 'again' || options.bootstrapOnly || options.manual || options.manualStage !== undefined
-  const results = join(options.results, run)
+  // Whatever is made from now on is never nobody's.
+  await janitor.ready
   const sandbox = await orExit(() => makePlace(plan, { results, keep: keepsPlace || options.keep !== 'never', temporary: temporaryDirectory }))
   const { paths, made, sandboxId, reservations, owner, alive } = sandbox
-  // At once: what is made before it starts is nobody's if this process is killed now.
-  const janitor = janitorToBe.start(paths.ledger, join(root, '.janitor'))
   mkdirSync(results, { recursive: true })
-  // vitest removes its own folders when it ends in peace, but not after a signal.
-  const vitestFolders = [vitest.getRootProject(), ...vitest.projects].map(({ tmpDir }) => tmpDir)
   for (const path of vitestFolders) appendToLedger(paths.ledger, { kind: 'path', path, harness: true })
-  process.on('exit', () => { vitestFolders.forEach(removePath) })
   // Workers inherit it, so that whoever finishes the ledger finds them too.
   process.env.SMOKE_SANDBOX_ID = sandboxId
   if (options.agentHome !== undefined) copyAgentSettings(options.agentHome, paths.agentHome)

@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { waitFor } from '../../helpers/wait-for.ts'
 import type { ProgressEvent } from '../record.ts'
-import { janitorOf } from '../sandbox/dead-workspace.ts'
+import { janitorOf } from '../sandbox/find-janitor.ts'
 import { readLedger } from '../sandbox/ledger.ts'
-import { readMarker, updateMarker } from '../sandbox/workspace.ts'
+import { readMarker, updateMarker } from '../sandbox/marker.ts'
 import { cloneSmoke, startChildRun, type ChildRun } from '../testing/child-run.ts'
 
 const toy = fileURLToPath(new URL('../testing/toy', import.meta.url))

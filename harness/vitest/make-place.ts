@@ -4,9 +4,10 @@ import { UsageError } from '../errors.ts'
 import { bootId, identify } from '../processes/table.ts'
 import { finishLedger, ownedProcesses, removeWorkspace } from '../sandbox/finish.ts'
 import { appendToLedger, readLedger, sandboxOf, type LedgerEntry } from '../sandbox/ledger.ts'
+import { updateMarker } from '../sandbox/marker.ts'
 import { releasePort, reservePort, type PortOwner, type PortReservation } from '../sandbox/ports.ts'
 import { renewLedger } from '../sandbox/renew-ledger.ts'
-import { adoptWorkspace, createWorkspace, replaceContent, updateMarker, workspacePaths, type WorkspacePaths } from '../sandbox/workspace.ts'
+import { adoptWorkspace, createWorkspace, replaceContent, workspacePaths, type WorkspacePaths } from '../sandbox/workspace.ts'
 import { numbers, type Plan } from './plan.ts'
 
 export interface MadePlace {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { waitFor } from '../../helpers/wait-for.ts'
-import { markerFile } from '../sandbox/marker.ts'
+import { markerFile } from '../sandbox/owner.ts'
 import { startChildRun, type ChildRun } from '../testing/child-run.ts'
 
 const toy = fileURLToPath(new URL('../testing/toy', import.meta.url))

@@ -133,13 +133,13 @@ test('a model that never answers is a hang at the deadline, and says where it st
 })
 
 test('a model that falls silent in mid-stream is given up by Codex itself, before the deadline', async () => {
-  const { outcome } = await play({ turns: [], model: { faults: [{ request: 1, hang: 'stream' }] }, deadlineMs: 8000 })
+  const { outcome } = await play({ turns: [], model: { faults: [{ request: 1, hang: 'stream' }] }, deadlineMs: 15_000 })
   expect(outcome).toMatchObject({ end: 'failed', exitCode: 1, problem: { class: 'model' } })
   expect(outcome.problem?.diagnosis).toContain('idle timeout waiting for SSE')
 })
 
 test('a tool that never answers is given up by Codex itself, and the call says so', async () => {
-  const { outcome } = await play({ turns: [[call('hold')]], deadlineMs: 8000 })
+  const { outcome } = await play({ turns: [[call('hold')]], deadlineMs: 15_000 })
   expect(outcome.end).toBe('completed')
   expect(outcome.calls).toMatchObject([{ tool: 'hold', status: 'failed' }])
   expect(outcome.calls[0]?.error).toMatch(/timed out awaiting tools\/call/)

@@ -9,6 +9,7 @@ const reports = here('../../../reports')
 export default defineConfig(async () => ({
   test: {
     sequence: { sequencer: LaneSequencer },
+    experimental: { fsModuleCache: true },
     reporters: [`${reports}/reporter.ts`],
     projects: [await smokeProject({ root: here('.'), defaultSuite: 'toy', env: process.env, globalSetup: [`${reports}/finish.ts`] })],
   },

@@ -6,7 +6,7 @@ export const proxyNeverAnswers: Fault = {
   filters: ['smoke'], lane: 'bootstrap', verdict: 'readiness',
   words: [/listens on port \d+ \(proxy\) but never became ready/, /did not become ready on port \d+ within 6 s/, /last answer of http:\/\/127\.0\.0\.1:\d+\/mcp: The operation was aborted due to timeout/],
   inject: async ({ commit }) => ({
-    ...await commit('proxy', (edit) => { edit('server.mjs', 'if (!catalog) {', 'if (catalog) return\n  if (!catalog) {') }),
+    ...await commit('proxy', (edit) => { edit('server.mjs', 'if (!catalog) {', 'return\n  if (!catalog) {') }),
     SMOKE_RESTART_TIMEOUT: '6', SMOKE_RESTART_RETRIES: '0',
   }),
 }
