@@ -4,6 +4,7 @@ import type { SerializedError } from 'vitest'
 import type { TestModule, TestProject, Vitest } from 'vitest/node'
 import { runRecord, type ProgressEvent, type RunRecord, type TestRecord } from '../harness/record.ts'
 import { goOnCommand } from '../harness/go-on.ts'
+import { internalVariables } from '../harness/options/resolve.ts'
 import { shellWord } from '../harness/shell-word.ts'
 import { laneOfFile } from '../harness/vitest/lane-file.ts'
 import { buildRunRecord, type LaneTests } from './build-run-record.ts'
@@ -67,7 +68,7 @@ function recordOf(vitest: Vitest, runFile: RunFile, interrupted: boolean): RunRe
 
 /** What clone-smoke sets itself, and what must not be the same the next time. */
 const notRepeated = new Set([
-  'SMOKE_SANDBOX_ID', 'SMOKE_RUN_FILE', 'SMOKE_KEEP', 'SMOKE_WORKSPACE', 'SMOKE_RESULTS', 'SMOKE_REUSE', 'SMOKE_FORCE', 'SMOKE_FORCE_OUTDATED',
+  ...internalVariables, 'SMOKE_KEEP', 'SMOKE_WORKSPACE', 'SMOKE_RESULTS', 'SMOKE_REUSE', 'SMOKE_FORCE', 'SMOKE_FORCE_OUTDATED',
   'SMOKE_FORCE_BOOTSTRAP', 'SMOKE_BOOTSTRAP_ONLY', 'SMOKE_SKIP_BOOTSTRAP', 'SMOKE_MANUAL', 'SMOKE_MANUAL_STAGE',
 ])
 

@@ -55,7 +55,7 @@ test.each([
   { what: 'a value that does not fit', args: ['run', '--stage-timeout', 'soon'], code: 2, words: /--stage-timeout "soon" does not fit: a number of seconds/ },
   { what: 'a flag without its value', args: ['run', '--workspace'], code: 2, words: /--workspace needs a value/ },
   { what: 'an unknown suite', args: ['run', '--suite', 'toi'], code: 2, words: /no suite called "toi"[^]*did you mean SMOKE_SUITE=toy\?/ },
-  { what: 'a source the suite does not have', args: ['run', '--source', 'x=/y'], code: 2, words: /unknown option SMOKE_SOURCE_X/ },
+  { what: 'a source the suite does not have', args: ['run', '--source', 'x=/y'], code: 2, words: /unknown option --source x\n {2}next: leave it out/ },
   { what: 'an unknown variable', args: ['plan'], env: { SMOKE_KEEEP: 'x' }, code: 2, words: /did you mean SMOKE_KEEP\?/ },
   { what: 'a program that is missing', args: ['run', '--agent-bin', '/no/agent'], code: 3, words: /\/no\/agent/ },
   { what: 'a path that is no workspace', args: ['cleanup', '/no/such/place'], code: 2, words: /no workspace of clone-smoke: it does not exist/ },

@@ -2,12 +2,12 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { UsageError } from '../errors.ts'
-import { familyVariable, variableOf } from '../options/definitions.ts'
+import { familyDefinitions, familyVariable, flagOf, variableOf } from '../options/definitions.ts'
 import { loadConfig } from '../options/load-config.ts'
 import { families, resolveOptions, suiteNameOf, type Definitions, type OptionLayers } from '../options/resolve.ts'
 import type { AnySuite } from '../suite.ts'
 import { loadSuite, suiteNames } from '../vitest/find-suite.ts'
-import { parseArguments } from './arguments.ts'
+import { parseArguments, type ParsedArguments } from './arguments.ts'
 import type { Surroundings } from './main.ts'
 
 const configNames = ['vitest.config.ts', 'vitest.config.mts', 'vitest.config.js', 'vitest.config.mjs']
@@ -55,7 +55,15 @@ export async function readInvocation(args: readonly string[], { env, cwd }: Surr
   for (const family of families) {
     for (const [name, value] of Object.entries(options[family])) fromFlags[familyVariable(family, name)] = value
   }
-  return { root, rest: parsed.rest, lanes: suites.flatMap((suite) => suite.lanes.map(({ name }) => name)), env: { ...env, ...fromFlags, SMOKE_CALLED_FROM: cwd() } }
+  return { root, rest: parsed.rest, lanes: suites.flatMap((suite) => suite.lanes.map(({ name }) => name)), env: { ...env, ...fromFlags, SMOKE_CALLED_FROM: cwd(), SMOKE_TYPED: typedFlags(parsed) } }
+}
+
+/** For `asTyped`: which flag stands for which variable. */
+function typedFlags({ flags, familyFlags }: ParsedArguments): string {
+  const typed = Object.keys(flags).map((key) => [variableOf(key), flagOf(key)])
+  const ofFamilies = families.flatMap((family) =>
+    Object.keys(familyFlags[family] ?? {}).map((name) => [familyVariable(family, name), `--${familyDefinitions[family].flag} ${name}`]))
+  return JSON.stringify(Object.fromEntries([...typed, ...ofFamilies]))
 }
 
 /** The suite that is asked for; all of them when none is named, for then vitest.config.ts chooses. */

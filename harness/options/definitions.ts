@@ -86,6 +86,10 @@ export type OptionKey = keyof typeof optionDefinitions
 type ValueOf<Definition> = Definition extends OptionDefinition<infer Value> ? Value : never
 export type OptionValues = { readonly [Key in OptionKey]: ValueOf<(typeof optionDefinitions)[Key]> }
 
+/** Ports that a stack may be given: below are those that only root may open. */
+export const lowestPort = 1024
+export const highestPort = 65_535
+
 /** Options with a value per name, which the suite declares: SMOKE_SOURCE_STACK, --source stack=..., `sources: { stack: ... }`. */
 export const familyDefinitions = {
   sources: {
@@ -100,7 +104,7 @@ export const familyDefinitions = {
   },
   ports: {
     flag: 'port', placeholder: '<name>=<number>', example: '23456',
-    schema: z.string().regex(/^[1-9]\d{0,4}$/, 'a port number').refine((value) => Number(value) >= 1024 && Number(value) <= 65_535, 'between 1024 and 65535'),
+    schema: z.string().regex(/^[1-9]\d{0,4}$/, 'a port number').refine((value) => Number(value) >= lowestPort && Number(value) <= highestPort, `between ${lowestPort} and ${highestPort}`),
     help: 'fixed number for a port of the suite (default: a free one, reserved for this run)',
   },
 } as const

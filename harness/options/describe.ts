@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { familyDefinitions, familyPrefix, flagOf, optionDefinitions, variableOf } from './definitions.ts'
+import { familyDefinitions, familyPrefix, flagOf, highestPort, lowestPort, optionDefinitions, variableOf, type Family } from './definitions.ts'
 import { families, type Definitions } from './resolve.ts'
 
 /** One row of the option table. */
@@ -35,12 +35,19 @@ export function configJsonSchema(suiteDefinitions: Definitions = {}): Record<str
     key, { ...withoutDialect(z.toJSONSchema(schema)), description: help.replaceAll('`', ''), ...(fallback !== undefined && { default: fallback }) },
   ]))
   const ofFamily = Object.fromEntries(families.map((family) => [
-    family, { type: 'object', additionalProperties: family === 'ports' ? { type: ['integer', 'string'] } : { type: 'string' }, description: familyDefinitions[family].help },
+    family, { type: 'object', additionalProperties: schemaOf(family), description: familyDefinitions[family].help },
   ]))
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'smoke.config.ts of clone-smoke', type: 'object',
     properties: { ...properties, ...ofFamily }, additionalProperties: false,
   }
+}
+
+/** Of a value in a family: the definition's own; a port may be written as a number too. */
+function schemaOf(family: Family): Record<string, unknown> {
+  const { schema } = familyDefinitions[family]
+  const ofText = withoutDialect(z.toJSONSchema(schema))
+  return family === 'ports' ? { anyOf: [{ type: 'integer', minimum: lowestPort, maximum: highestPort }, ofText] } : ofText
 }
 
 function withoutDialect(schema: Record<string, unknown>): Record<string, unknown> {

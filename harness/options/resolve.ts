@@ -9,7 +9,7 @@ import {
 import { nearestOf } from './nearest.ts'
 
 /** Set by clone-smoke for its own children; never an option. */
-const internalVariables = new Set(['SMOKE_SANDBOX_ID', 'SMOKE_RUN_FILE', 'SMOKE_PLAN_FILE', 'SMOKE_CALLED_FROM'])
+export const internalVariables: ReadonlySet<string> = new Set(['SMOKE_SANDBOX_ID', 'SMOKE_RUN_FILE', 'SMOKE_PLAN_FILE', 'SMOKE_CALLED_FROM', 'SMOKE_TYPED'])
 
 export const families = Object.keys(familyDefinitions) as Family[]
 
@@ -172,7 +172,8 @@ function refuseUnknown({ env, file }: OptionLayers, keys: readonly string[]): vo
 /** @param word the part of `name` that was to be a name */
 export function unknown(name: string, known: readonly string[], word = name): UsageError {
   const nearest = nearestOf(word, known)
-  return new UsageError(`unknown option ${name}`, nearest === undefined ? `known: ${known.join(', ')}` : `did you mean ${nearest}? All options are in README.md`)
+  const all = known.length === 0 ? 'leave it out: the suite has none of these' : `known: ${known.join(', ')}`
+  return new UsageError(`unknown option ${name}`, nearest === undefined ? all : `did you mean ${nearest}? All options are in README.md`)
 }
 
 function doesNotFit(spelled: string, error: z.ZodError, remedy: string): UsageError {

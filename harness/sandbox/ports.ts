@@ -24,8 +24,6 @@ export interface PortRequest {
   readonly heldByUs?: boolean
   /** Ports not to choose. */
   readonly exclude?: readonly number[]
-  /** Told the lock's path before the file is made. Undo it with `releasePort`: the path may be another run's by then. */
-  readonly onLock?: (lockFile: string) => void
   /** From 0 up to 1, as Math.random. */
   readonly random?: () => number
 }
@@ -46,7 +44,7 @@ const otherPort = 'ask for another port, or for none: then a free one is chosen'
  */
 export async function reservePort(request: PortRequest): Promise<PortReservation> {
   if (request.asked !== undefined) return reserveAsked(request, request.asked)
-  const { owner, directory, exclude = [], onLock, random = Math.random } = request
+  const { owner, directory, exclude = [], random = Math.random } = request
   const candidates = candidatePorts(localPortRange()).filter((port) => !exclude.includes(port))
   for (let left = candidates.length; left > 0; left -= 1) {
     const index = Math.min(left - 1, Math.floor(random() * left))
@@ -54,7 +52,6 @@ export async function reservePort(request: PortRequest): Promise<PortReservation
     candidates[index] = candidates[left - 1] ?? 0
     if (looksTaken(directory, port) || !await canBind(port)) continue
     const lockFile = lockPath(directory, port)
-    onLock?.(lockFile)
     if (makeLock(directory, port, owner, { again: false })) return { port, lockFile }
   }
   throw new PrerequisiteError(
@@ -77,30 +74,15 @@ export function clearStaleLocks(directory: string): string[] {
   return staleLocks(directory).filter((path) => removeLock(path, (lock) => !isLive(lock)))
 }
 
-export type PortHolder =
-  | { readonly kind: 'free' }
-  | { readonly kind: 'ours'; readonly pids: readonly number[] }
-  | { readonly kind: 'stranger'; readonly pid?: number; readonly command?: string }
-
-/**
- * Who listens on the port, on any address (IPv4, IPv6, wildcard). A holder of another user has no pid. Whoever shares
- * the port with a stranger counts as the stranger.
- * @param ours whether a process belongs to the sandbox
- */
-export function examinePort(port: number, ours: (pid: number) => boolean): Promise<PortHolder> {
-  return Promise.resolve(examine(port, ours))
-}
-
-function examine(port: number, ours: (pid: number) => boolean): PortHolder {
+/** Who listens on the port, on any address (IPv4, IPv6, wildcard); undefined when nobody does. A holder of another user has no pid. */
+function holderOf(port: number): { readonly pid: number | undefined } | undefined {
   const inodes = inodesOn(port)
   const holders = holdersOf(inodes)
-  const pids = [...new Set([...holders.values()].flat())].toSorted((a, b) => a - b)
-  const stranger = pids.find((pid) => !ours(pid))
-  if (stranger !== undefined) return { kind: 'stranger', pid: stranger, command: commandOf(stranger) }
+  const [pid] = [...holders.values()].flat().toSorted((a, b) => a - b)
+  if (pid !== undefined) return { pid }
   // A socket without a visible holder belongs to another user, unless it was closed while we looked.
   const now = inodesOn(port)
-  if ([...inodes].some((inode) => !holders.has(inode) && now.has(inode))) return { kind: 'stranger' }
-  return pids.length === 0 ? { kind: 'free' } : { kind: 'ours', pids }
+  return [...inodes].some((inode) => !holders.has(inode) && now.has(inode)) ? { pid: undefined } : undefined
 }
 
 function inodesOn(port: number): Set<string> {
@@ -132,7 +114,7 @@ async function canBind(port: number): Promise<boolean> {
   return await getPort({ port }) === port
 }
 
-async function reserveAsked({ owner, directory, heldByUs = false, exclude = [], onLock }: PortRequest, port: number): Promise<PortReservation> {
+async function reserveAsked({ owner, directory, heldByUs = false, exclude = [] }: PortRequest, port: number): Promise<PortReservation> {
   if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new UsageError(`${port} is no port (1 to 65535)`, otherPort)
   if (exclude.includes(port)) throw new UsageError(`port ${port} is wanted twice by this run`, otherPort)
   const lockFile = lockPath(directory, port)
@@ -144,7 +126,6 @@ async function reserveAsked({ owner, directory, heldByUs = false, exclude = [], 
     if (performance.now() >= deadline) throw await heldError(port)
     await delay(20)
   }
-  onLock?.(lockFile)
   if (!makeLock(directory, port, owner, { again: true })) throw lockedError(port, lockFile)
   return { port, lockFile }
 }
@@ -160,13 +141,13 @@ function lockedError(port: number, lockFile: string): UsageError {
 }
 
 async function heldError(port: number): Promise<UsageError> {
-  const holder = examine(port, () => false)
-  if (holder.kind !== 'stranger') {
+  const holder = holderOf(port)
+  if (holder === undefined) {
     return new UsageError(`port ${port} cannot be bound though nobody listens on it: ${await bindProblem(port)}`, otherPort)
   }
   return holder.pid === undefined
     ? new UsageError(`port ${port} is held by a process of another user`, `see which: sudo ss -ltnp 'sport = :${port}'; or ${otherPort}`)
-    : new UsageError(`port ${port} is held by process ${holder.pid}: ${holder.command ?? ''}`, `end it yourself (nothing was done to it); or ${otherPort}`)
+    : new UsageError(`port ${port} is held by process ${holder.pid}: ${commandOf(holder.pid)}`, `end it yourself (nothing was done to it); or ${otherPort}`)
 }
 
 function bindProblem(port: number): Promise<string> {

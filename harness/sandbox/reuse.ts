@@ -56,6 +56,7 @@ const gitMs = 15_000
  */
 export async function examineReuse(path: string, expected: ReuseExpected): Promise<ReusePlan> {
   const root = checkDirectory(path)
+  refuseLiving(root)
   if (!await janitorEnded(root)) throw new UsageError(`${path} is still being cleaned up by the janitor of its run`, 'try again in a moment')
   if (!existsSync(root)) throw new UsageError(`the workspace ${path} was removed by the janitor of its run`, 'begin a new one')
   const marker = checkMarker(root, expected.suite)
@@ -95,10 +96,15 @@ function checkDirectory(path: string): string {
   return realpathSync(path)
 }
 
-function checkMarker(root: string, suite: string): Marker {
-  const reading = readMarker(root)
-  const owner = ownerOf(reading)
+/** Before anything is waited for: a run that lives has a janitor too. */
+function refuseLiving(root: string): void {
+  const owner = ownerOf(readMarker(root))
   if (isOwned({ owner })) throw new UsageError(`the workspace ${root} belongs to a run that is alive (pid ${owner?.pid ?? '?'})`, 'wait for it to end, or name another workspace')
+}
+
+function checkMarker(root: string, suite: string): Marker {
+  refuseLiving(root)
+  const reading = readMarker(root)
   const remove = `look at it, then remove it: npx clone-smoke cleanup '${root}'`
   switch (reading.kind) {
     case 'none':

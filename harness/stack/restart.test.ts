@@ -70,11 +70,15 @@ test('a stack under pm2 that is up is left to its own restart, which replaces it
 })
 
 test('a stack without pm2 is restarted as well', async () => {
-  const { stack } = sandbox
-  const result = await restart(
-    [fixture('start-detached'), fixture('mcp-server'), JSON.stringify({ port: sandbox.port })], { stack: { logs: stack.logs, endpoints: stack.endpoints } },
-  )
-  expect(result.attempts).toBe(1)
+  const { logs, endpoints } = sandbox.stack
+  const again = (): Promise<RestartResult> =>
+    restart([fixture('start-detached'), fixture('mcp-server'), JSON.stringify({ port: sandbox.port })], { stack: { logs, endpoints } })
+  const holder = (): number | undefined => portHolders([sandbox.port], sandbox.view.processes)[0]?.pid
+  expect(await again()).toMatchObject({ attempts: 1 })
+  const first = holder()
+  expect(await again()).toMatchObject({ attempts: 1 })
+  expect(holder()).not.toBe(first)
+  expect(notes).toEqual([expect.stringMatching(`^process ${first} .* held port ${sandbox.port} \\(proxy\\): ended$`)])
 })
 
 test.each<{ what: string; options: () => ServerOptions | Promise<ServerOptions>; attemptMs?: number; verdict: string; words: RegExp[] }>([

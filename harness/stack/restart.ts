@@ -141,13 +141,13 @@ async function clearPort(name: string, port: number, { view, stack, note }: Rest
     })
   }
   const { pm2Home } = stack
-  if (pm2Home === undefined || holders.length === 0) return
-  const daemon = findDaemon(pm2Home)
+  if (holders.length === 0) return
+  const daemon = pm2Home === undefined ? undefined : findDaemon(pm2Home)
   const table = view.processes()
   const underDaemon = daemon === undefined ? new Set<number>() : familyOf(daemon.pid, table)
   const orphans = table.filter(({ pid }) => holders.some((holder) => holder.pid === pid) && !underDaemon.has(pid))
   if (orphans.length === 0) return
-  for (const { pid } of orphans) note(`process ${pid} (${commandOf(pid)}) of the sandbox held port ${port} (${name}) and is not under pm2: ended`)
+  for (const { pid } of orphans) note(`process ${pid} (${commandOf(pid)}) of the sandbox held port ${port} (${name})${pm2Home === undefined ? '' : ' and is not under pm2'}: ended`)
   await endProcesses(() => orphans.filter(isAlive))
 }
 

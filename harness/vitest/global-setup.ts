@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { copyAgentSettings } from '../agents/find-agent.ts'
 import { PrerequisiteError, UsageError } from '../errors.ts'
+import { asTyped } from '../options/as-typed.ts'
 import { Recorder } from '../lanes/recorder.ts'
 import type { RunInfo } from '../lanes/run-info.ts'
 import { cleanAbandoned } from '../sandbox/cleanup.ts'
@@ -16,6 +17,7 @@ import { janitorProgram, startJanitor } from '../sandbox/start-janitor.ts'
 import { thisOwner } from '../sandbox/owner.ts'
 import { tearDown } from '../sandbox/teardown.ts'
 import { topmostToMake, workspacePaths } from '../sandbox/workspace.ts'
+import { writeWhole } from '../sandbox/whole-file.ts'
 import { preparePlan } from './plan.ts'
 import { planRecord } from './plan-text.ts'
 import { watchSignals } from './signals.ts'
@@ -67,7 +69,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
   for (const text of [...swept, ...(place.kind === 'go on' ? place.reuse.notes : [])]) recorder.add({ type: 'note', text })
   const runFile = join(results, 'run-file.json')
-  writeFileSync(runFile, `${JSON.stringify({ run, suite: suite.name, workspace: root, results }, null, 2)}\n`)
+  writeWhole(runFile, `${JSON.stringify({ run, suite: suite.name, workspace: root, results }, null, 2)}\n`)
   process.env.SMOKE_RUN_FILE = runFile
 
   const info: RunInfo = {
@@ -112,7 +114,7 @@ async function orExit<T>(work: () => Promise<T>): Promise<T> {
     return await work()
   } catch (error) {
     if (!(error instanceof UsageError) && !(error instanceof PrerequisiteError)) throw error
-    process.stderr.write(`\nclone-smoke: ${error.message}\n`)
+    process.stderr.write(`\nclone-smoke: ${asTyped(error.message, process.env.SMOKE_TYPED)}\n`)
     process.exit(error.exitCode)
   }
 }
