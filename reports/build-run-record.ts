@@ -31,6 +31,8 @@ export function buildRunRecord({ identity, events, lanes, errors, interrupted, r
   const records = names.map((name) => laneRecordOf(name, events, lanes.find(({ lane }) => lane === name), reproduce))
   const end = events.find((event) => event.type === 'teardown-ended')
   const failed = errors.length > 0 || records.some(({ status }) => status === 'failed') || (end?.leftovers.length ?? 0) > 0 || (end?.hostChanges.length ?? 0) > 0
+    // Nobody has proven then that nothing is left.
+    || (start !== undefined && end === undefined)
   const paused = events.find((event) => event.type === 'paused')
   return {
     schema: 1,

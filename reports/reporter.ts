@@ -54,7 +54,14 @@ export default class SmokeReporter extends DefaultReporter {
   }
 
   override onTestCaseResult(test: TestCase): void {
-    if (!isLane(test.module)) super.onTestCaseResult(test)
+    if (!isLane(test.module)) return super.onTestCaseResult(test)
+    const result = test.result()
+    // Steps tell of themselves; this is a check that the lane's author wrote beside them.
+    if (result.state !== 'failed' || result.errors.some(({ name }) => name === 'VerdictError')) return
+    this.#drain()
+    this.#clear()
+    process.stdout.write(`  ${this.#paint.bad('✗')} ${test.name}\n`)
+    this.#showRunning()
   }
 
   override onHookStart(hook: HookContext): void {

@@ -63,6 +63,8 @@ test('what a lane prints stands below its title, and an error thrown late is an 
 test('a failed check of the author is told with its message, what was expected and where', async () => {
   const child = start(['run', 'look'], { TOY_FAULT: 'check' })
   expect(await child.ended(), child.output()).toBe(1)
+  // While it runs too, beside the steps.
+  expect(child.output()).toMatch(/lane 1\/1 look\n[^]*? {2}✗ the author sees the facts of the lane\n[^]*? look +failed/)
   expect(child.output()).toMatch(/✗ look: check-failed\n[^]*the author sees the facts of the lane\n +expected 'hello' to be 'something else'[^]*Received: +"hello"\n +at .*look\.smoke\.ts:\d+\n/)
   expect(child.junit()).toMatch(/<failure type="check-failed" message="expected 'hello'|<failure type="check-failed" message="expected &apos;hello/)
 })

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { UsageError } from '../errors.ts'
 import { ownerOf, readMarker } from './marker.ts'
 import { isOwned, thisOwner, type Owner } from './owner.ts'
 import { createWhole, readPlain } from './whole-file.ts'
@@ -21,7 +22,7 @@ export function claim(root: string): Claim {
     const { passed, holder, free } = follow(root)
     if (!free) return { heldBy: holder }
     const own = claimFile(root, holder)
-    if (!createWhole(own, JSON.stringify(self))) continue
+    if (!make(own, self)) continue
     // Whoever was first may be through by now: then the way from the marker no longer leads to this claim.
     const again = follow(root)
     if (!again.free && again.holder !== undefined && again.passed.at(-1) === own) {
@@ -29,6 +30,16 @@ export function claim(root: string): Claim {
     }
     rmSync(own, { force: true })
     return { heldBy: again.holder }
+  }
+}
+
+function make(file: string, self: Owner): boolean {
+  try {
+    return createWhole(file, JSON.stringify(self))
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException
+    if (!/^(ENOSPC|EDQUOT|EROFS|EACCES)$/.test(code)) throw error
+    throw new UsageError(`${dirname(file)} cannot be claimed, so that no other process works on it meanwhile: ${message}`, 'free some kilobytes on that disk, or see who may write there; then try again')
   }
 }
 
