@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -95,6 +95,18 @@ test('writes each session to the ledger when it starts and when it is proven ove
     { kind: 'session', name: 'probe', leader: { pid: child.pid } },
     { kind: 'session-ended', leader: { pid: child.pid } },
   ])
+})
+
+test('puts nothing into a workspace that went while its process ran', async () => {
+  const child = await createProcessHost(ledger()).start(command(['-e', 'setInterval(() => undefined, 1000)']))
+  rmSync(dir, { recursive: true })
+  await child.stop()
+  expect(existsSync(dir)).toBe(false)
+  mkdirSync(dir)
+  const second = await createProcessHost(ledger()).start(command(['-e', 'setInterval(() => undefined, 1000)']))
+  rmSync(ledger())
+  await second.stop()
+  expect(existsSync(ledger())).toBe(false)
 })
 
 test('goes on when its log cannot be written, and says so once', async () => {

@@ -5,7 +5,7 @@ import { StringDecoder } from 'node:string_decoder'
 import type { Readable } from 'node:stream'
 import { execa } from 'execa'
 import { endProcesses, signalProcess } from '../sandbox/finish.ts'
-import { appendToLedger } from '../sandbox/ledger.ts'
+import { appendToExistingLedger, appendToLedger } from '../sandbox/ledger.ts'
 import { identify, isAlive, readProcesses, type ProcessIdentity, type ProcessInfo } from './table.ts'
 import type { Command, ProcessEnd, ProcessHost, RunningProcess } from './process.ts'
 
@@ -93,7 +93,7 @@ async function start(command: Command, ledgerFile: string): Promise<RunningProce
     await Promise.race([drained, quiet(() => lastOutput, () => allRead)])
     output.close()
     try {
-      if (leader) appendToLedger(ledgerFile, { kind: 'session-ended', leader })
+      if (leader) appendToExistingLedger(ledgerFile, { kind: 'session-ended', leader })
     } catch {
       // The workspace is gone or its disk is full: the session then counts as open, which harms nobody.
     }

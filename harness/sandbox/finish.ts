@@ -124,7 +124,15 @@ export async function finishLedger(
 
 /** Removes a file or directory. Returns a sentence when it could not be removed. */
 export function removePath(path: string): string | undefined {
-  const remove = (): void => { rmSync(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 }) }
+  const remove = (times = 3): void => {
+    try {
+      rmSync(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 })
+    } catch (error) {
+      // Somebody wrote into it meanwhile: rmSync tries the directory again, but not what is new in it.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY' || times === 0) throw error
+      remove(times - 1)
+    }
+  }
   try {
     try {
       remove()

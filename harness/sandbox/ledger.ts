@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync } from 'node:fs'
+import { appendFileSync, closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs'
 import type { ProcessIdentity } from '../processes/table.ts'
 
 /** An environment variable that every process of a sandbox carries; its value is the sandbox's id. */
@@ -43,6 +43,16 @@ export type LedgerEntry =
 
 export function appendToLedger(file: string, entry: LedgerEntry): void {
   appendFileSync(file, `${JSON.stringify(entry)}\n`, { mode: 0o600 })
+}
+
+/** As `appendToLedger`, but throws ENOENT where there is none: its workspace may be going in this moment. */
+export function appendToExistingLedger(file: string, entry: LedgerEntry): void {
+  const fd = openSync(file, constants.O_WRONLY | constants.O_APPEND)
+  try {
+    writeSync(fd, `${JSON.stringify(entry)}\n`)
+  } finally {
+    closeSync(fd)
+  }
 }
 
 /** All whole lines; a line that was cut by a crash is left out. */

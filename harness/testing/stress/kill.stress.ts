@@ -81,7 +81,7 @@ test(`${runs} runs, killed at random moments`, async () => {
   const random = randomFrom(seed)
   // Drawn beforehand: the order in which the runs come back must not change what is tried.
   const moments = Array.from({ length: runs }, (): Moment => {
-    // One in four at any time; of the others the half in the first 150 ms of the sandbox, where it is made.
+    // One in four at any time, one in three in the first 150 ms of the sandbox, where it is made; the others after.
     const kind = random()
     const within = kind < 0.25 ? lengthMs : kind < 0.6 ? 150 : lengthMs * 0.7
     return { afterMs: random() * within, sinceSandbox: kind >= 0.25, group: random() < 0.5 }
