@@ -54,7 +54,7 @@ export default class SmokeReporter extends DefaultReporter {
   }
 
   override onTestCaseResult(test: TestCase): void {
-    if (!isLane(test.module)) return super.onTestCaseResult(test)
+    if (!isLane(test.module)) { super.onTestCaseResult(test); return; }
     const result = test.result()
     // Steps tell of themselves; this is a check that the lane's author wrote beside them.
     if (result.state !== 'failed' || result.errors.some(({ name }) => name === 'VerdictError')) return
