@@ -54,9 +54,13 @@ export default class SmokeReporter extends DefaultReporter {
   }
 
   override onTestCaseResult(test: TestCase): void {
-    if (!isLane(test.module)) { super.onTestCaseResult(test); return; }
+    if (!isLane(test.module)) super.onTestCaseResult(test)
+    else this.#showCheck(test)
+  }
+
+  /** Steps tell of themselves; a check that the lane's author wrote beside them does not. */
+  #showCheck(test: TestCase): void {
     const result = test.result()
-    // Steps tell of themselves; this is a check that the lane's author wrote beside them.
     if (result.state !== 'failed' || result.errors.some(({ name }) => name === 'VerdictError')) return
     this.#drain()
     this.#clear()
