@@ -9,7 +9,11 @@ import { isAlive } from '../../lib/pm2.mjs'
 const [command, ecosystem] = process.argv.slice(2)
 const pidFile = join(process.env.PM2_HOME, 'app.pid')
 mkdirSync(process.env.PM2_HOME, { recursive: true })
-await stop()
+if (command === 'jlist') {
+  console.log(JSON.stringify([{ name: 'reference-proxy', pm2_env: { status: existsSync(pidFile) && isAlive(Number(readFileSync(pidFile, 'utf8'))) ? 'online' : 'stopped', restart_time: 0 } }]))
+} else {
+  await stop()
+}
 if (command === 'startOrRestart') start(createRequire(import.meta.url)(ecosystem).apps[0])
 
 function start({ script, cwd, env, out_file: out, error_file: error }) {
