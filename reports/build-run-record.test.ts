@@ -11,6 +11,7 @@ const timed = (...events: Untimed<ProgressEvent>[]): ProgressEvent[] =>
 const run = { type: 'run-started', run: 'r1', suite: 'toy', workspace: '/w', results: '/r' } as const
 const started = (lane: string, purpose: 'selected' | 'set-up' = 'selected') => ({ type: 'lane-started', lane, purpose, index: 1, of: 1 }) as const
 const step = (lane: string, name: string) => ({ type: 'step-started', lane, step: name, kind: 'step', budgetMs: 5000 }) as const
+const ended = (leftovers: string[] = []): Untimed<ProgressEvent> => ({ type: 'teardown-ended', durationMs: 1, ended: 0, leftovers, hostChanges: [], workspaceKept: false, processesKept: false })
 const verdict: VerdictRecord = { class: 'drift', diagnosis: 'it looks odd', evidence: ['logs/a.log'] }
 const passed: TestRecord = { name: 'one', status: 'passed', durationMs: 1 }
 
@@ -20,14 +21,14 @@ const build = (parts: Partial<RunEvidence>) => runRecord.parse(buildRunRecord({
 
 test('lanes come in the order of their first event, then in the order they were to run', () => {
   const record = build({
-    events: timed(run, started('a', 'set-up'), { type: 'lane-ended', lane: 'a', status: 'passed', durationMs: 7 }, started('c'), { type: 'lane-ended', lane: 'c', status: 'passed', durationMs: 8 }),
+    events: timed(run, started('a', 'set-up'), { type: 'lane-ended', lane: 'a', status: 'passed', durationMs: 7 }, started('c'), { type: 'lane-ended', lane: 'c', status: 'passed', durationMs: 8 }, ended()),
     lanes: [{ lane: 'b', tests: [], errors: [] }, { lane: 'c', tests: [passed], errors: [] }],
   })
   expect(record.lanes.map(({ name, purpose, status, durationMs }) => [name, purpose, status, durationMs])).toEqual([
     ['a', 'set-up', 'passed', 7], ['c', 'selected', 'passed', 8], ['b', 'selected', 'not-run', 0],
   ])
   expect(record.lanes[2]?.reason).toBe('the run ended before this lane')
-  expect(record).toMatchObject({ run: 'r1', suite: 'toy', outcome: 'passed', durationMs: 4000 })
+  expect(record).toMatchObject({ run: 'r1', suite: 'toy', outcome: 'passed', durationMs: 5000 })
 })
 
 test('a failed lane keeps its verdict, its steps and the command to see it again; its dependant says why it was skipped', () => {
@@ -50,7 +51,9 @@ test.each<[string, Partial<RunEvidence>, string]>([
   ['nothing went wrong', {}, 'passed'],
   ['an error outside the lanes', { errors: ['boom'] }, 'failed'],
   ['a lane file that cannot be loaded', { lanes: [{ lane: 'a', tests: [], errors: ['SyntaxError'] }] }, 'failed'],
-  ['something left behind', { events: timed(run, { type: 'teardown-ended', durationMs: 1, ended: 0, leftovers: ['process 7'], hostChanges: [], workspaceKept: false, processesKept: false }) }, 'failed'],
+  ['something left behind', { events: timed(run, ended(['process 7'])) }, 'failed'],
+  ['a teardown that came to its end', { events: timed(run, ended()) }, 'passed'],
+  ['a teardown that did not', { events: timed(run) }, 'failed'],
   ['a signal', { interrupted: true, errors: ['boom'] }, 'interrupted'],
 ])('%s: %s', (_what, parts, outcome) => {
   expect(build(parts).outcome).toBe(outcome)
