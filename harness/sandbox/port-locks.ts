@@ -7,8 +7,8 @@ import { createWhole } from './whole-file.ts'
 
 /*
  * A lock is removed in three acts: renamed aside, looked at again, then unlinked or linked back. In between somebody
- * else could make a lock of the same port. Hence one rule for whoever made one: look aside, and where another's living
- * lock is there, give yours up; its mover waits for that. A lock that lies aside thus counts like one in its place.
+ * else could make a lock of the same port. Hence one rule for whoever made one: look for others, in place and aside, and
+ * where another's living lock is there, give yours up; its mover waits for that. A lock that lies aside thus counts like one in its place.
  */
 
 /** Who holds a lock: a process that cannot be mistaken for a later one, and its workspace. */
@@ -89,7 +89,7 @@ export function makeLock(directory: string, port: number, owner: PortOwner, { ag
   if (!create(path, owner)) {
     if (!removeLock(path, (lock) => !isLive(lock) || (again && mayTakeOver(lock, owner))) || !create(path, owner)) return false
   }
-  if (!isAsideOfAnother(directory, port, owner)) return true
+  if (!isHeldByAnother(directory, port, owner)) return true
   releaseLock(path, owner)
   return false
 }
@@ -166,12 +166,14 @@ function mayTakeOver(lock: PortLock, owner: PortOwner): boolean {
   return lock.kind === 'owned' && lock.owner.workspace === owner.workspace && (sameOwner(lock.owner, owner) || !lives(lock.owner))
 }
 
-function isAsideOfAnother(directory: string, port: number, owner: PortOwner): boolean {
-  return locksIn(directory, port).some(({ path, mover }) => {
-    if (mover === undefined) return false
+function isHeldByAnother(directory: string, port: number, owner: PortOwner): boolean {
+  // In its place too: one's own may have been moved aside meanwhile, and another's been put back.
+  const look = (): boolean => locksIn(directory, port).some(({ path }) => {
     const lock = readLock(path)
     return isLive(lock) && !(lock.kind === 'owned' && lock.owner.workspace === owner.workspace)
   })
+  // Twice: a lock that is being moved could be missed in both of its places.
+  return look() || look()
 }
 
 function locksIn(directory: string, port?: number): { path: string; mover?: number }[] {
