@@ -3,11 +3,8 @@ import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { UsageError } from '../errors.ts'
 import { ownerOf, readMarker } from './marker.ts'
-import { isOwned, thisOwner, type Owner } from './owner.ts'
+import { claimPrefix, isOwned, thisOwner, type Owner } from './owner.ts'
 import { createWhole, readPlain } from './whole-file.ts'
-
-/** What every claim's file name begins with. */
-export const claimPrefix = '.clone-smoke.claim-'
 
 export type Claim = { readonly release: () => void } | { readonly heldBy: Owner | undefined }
 

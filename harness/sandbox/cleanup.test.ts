@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -78,7 +78,7 @@ function makeWorkspace(name: string, { keep = false, ledger = true, ...change }:
 
 /** Stands for another run's janitor: a child of nobody here that has its title and ledger, and never ends by itself. */
 async function startIdleJanitor(root: string): Promise<ProcessIdentity> {
-  const args = JSON.stringify(['-e', forever, 'clone-smoke-janitor', join(root, 'ledger.ndjson')])
+  const args = JSON.stringify(['-e', forever, 'clone-smoke-janitor', '0', join(root, 'ledger.ndjson')])
   const parent = spawn(process.execPath, ['-e', `
     const child = require('node:child_process').spawn(process.execPath, ${args}, { stdio: 'ignore', cwd: '/', env: {}, detached: true })
     child.unref()
@@ -108,7 +108,7 @@ test('an abandoned one goes with its daemon, its process in the ledger and its p
   const recorded = startProcess()
   add({ kind: 'session', name: 'x', leader: recorded })
   const stranger = await startDaemon('another sandbox')
-  const lock = (name: string, workspace: string): void => { writeFileSync(join(temp, `clone-smoke-port-${name}.json`), JSON.stringify({ workspace })) }
+  const lock = (name: string, workspace: string): void => { writeFileSync(join(temp, `clone-smoke-port-${name}.json`), JSON.stringify({ ...dead, workspace })) }
   lock('1', root)
   lock('2', `${root}-2`)
   const sentences = await cleanAbandoned(temp)
@@ -274,6 +274,16 @@ test('a janitor that does not end is waited for with a bound', async () => {
   const janitor = await startIdleJanitor(root)
   expect(await cleanAbandoned(temp)).toEqual([`${root} is left alone: its janitor is still at work`])
   expect([isAlive(janitor), existsSync(join(root, markerFile))]).toEqual([true, true])
+})
+
+test('an emptied directory without a marker goes when it is old, and never one that holds something', async () => {
+  const [old, young, full] = ['20261121-081500-3f9a1c', '20261121-081501-3f9a1c', '20261121-081502-3f9a1c'].map((run) => join(temp, `clone-smoke-${run}`)) as [string, string, string]
+  for (const path of [old, young, full]) mkdirSync(path)
+  writeFileSync(join(full, 'thesis.txt'), '')
+  const before = new Date(Date.now() - 120_000)
+  for (const path of [old, full]) utimesSync(path, before, before)
+  expect(await cleanAbandoned(temp)).toEqual([])
+  expect([old, young, full].map((path) => existsSync(path))).toEqual([false, true, true])
 })
 
 test('several cleaners at once: one cleans, none fails', async () => {

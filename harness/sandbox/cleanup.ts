@@ -1,16 +1,15 @@
-import { existsSync, lstatSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, realpathSync, rmdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { UsageError } from '../errors.ts'
 import { claim } from './claim.ts'
-import { emptyWorkspace, endWorkspace, ledgerOf } from './dead-workspace.ts'
+import { clearPortLocks, endWorkspace, ledgerOf } from './dead-workspace.ts'
 import { janitorEnded, janitorOf } from './find-janitor.ts'
 import { removeWorkspace } from './finish.ts'
 import { sandboxOf } from './ledger.ts'
 import { ownerOf, readMarker, type MarkerReading } from './marker.ts'
-import { isOwned, markerFile, type Owner } from './owner.ts'
+import { claimPrefix, isOwned, markerFile, type Owner } from './owner.ts'
 import { whyNotOurs } from './ownership.ts'
-import { readPlain } from './whole-file.ts'
 import { workspacePrefix } from './workspace.ts'
 
 export interface FoundWorkspace {
@@ -114,8 +113,8 @@ function checkCleanable(path: string): { readonly root?: string; readonly busy?:
   const janitor = janitorOf(root)
   if (janitor) return { root, busy: `its janitor (pid ${janitor.pid}) is still at work` }
   if (reading.kind === 'none') {
-    // What another cleaner has just emptied.
-    if (readdirSync(root).length === 0) return {}
+    // What another cleaner has just emptied, or could not quite.
+    if (readdirSync(root).every((name) => name.startsWith(claimPrefix))) return {}
     throw new UsageError(`${path} is not a clone-smoke workspace: it has no ${markerFile}`, 'npx clone-smoke cleanup --dry-run lists the workspaces in the temp dir')
   }
   if (reading.kind === 'newer') throw new UsageError(`${path} was made by a newer version (schema ${reading.schema ?? '?'})`, 'clean it up with that version')
@@ -132,9 +131,8 @@ async function cleanClaimed(root: string, tempDir: string): Promise<Cleaned | un
   try {
     const sandbox = sandboxOf(ledgerOf(root))
     const { ended, leftovers } = await endWorkspace(root, tempDir)
-    const problems = [...leftovers, ...removePortLocks(root, tempDir), ...emptyWorkspace(root)]
-    if (existsSync(root) && readdirSync(root).length === 0 && (!sandbox || sandbox.made !== undefined)) problems.push(...removeWorkspace({ workspace: root, made: sandbox?.made ?? root }))
-    return { ended, leftovers: problems }
+    clearPortLocks(root, tempDir)
+    return { ended, leftovers: [...leftovers, ...removeWorkspace({ workspace: root, made: sandbox ? sandbox.made : root })] }
   } finally {
     claimed.release()
   }
@@ -151,38 +149,31 @@ function tryClaim(root: string): { readonly release: () => void } | undefined {
   }
 }
 
-/** Port locks are files of the temp dir that name the workspace they are held for. */
-function removePortLocks(root: string, tempDir: string): string[] {
-  const problems: string[] = []
-  for (const name of readdirSync(tempDir)) {
-    if (!name.startsWith(`${workspacePrefix}port-`) || !name.endsWith('.json')) continue
-    const file = join(tempDir, name)
-    try {
-      if (lstatSync(file).uid === process.getuid?.() && workspaceIn(file) === root) rmSync(file, { force: true })
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') problems.push(`${file}: ${String(error)}`)
-    }
-  }
-  return problems
-}
-
-function workspaceIn(file: string): unknown {
-  try {
-    return (JSON.parse(readPlain(file) ?? 'null') as { workspace?: unknown } | null)?.workspace
-  } catch {
-    return undefined
-  }
-}
-
 /**
  * At the start of a run: removes what is abandoned (its owner is dead, its janitor gone, and it is not kept). Never throws.
  * @returns what it did, in sentences
  */
 export async function cleanAbandoned(tempDir: string, spare?: string): Promise<readonly string[]> {
   const base = realpathSync(tempDir)
+  removeEmptied(base)
   const candidates = findWorkspaces(base).filter(({ path }) => path !== spare).filter((found) => found.condition === 'abandoned' || (found.condition === 'alive' && !isOwned(found)))
   const sentences = await Promise.all(candidates.map(({ path }) => cleanIfAbandoned(path, base)))
   return sentences.filter((sentence) => sentence !== undefined)
+}
+
+/** A run that makes its workspace marks it in the same moment; one that is empty for so long was being removed. Milliseconds. */
+const emptyMs = 60_000
+
+/** Removes directories of which only the name is left: whoever emptied them was killed before the last act. */
+function removeEmptied(base: string): void {
+  for (const name of readdirSync(base).filter((one) => /^clone-smoke-\d{8}-\d{6}-[0-9a-f]{6}$/.test(one))) {
+    try {
+      const stat = lstatSync(join(base, name))
+      if (stat.isDirectory() && stat.uid === process.getuid?.() && Date.now() - stat.mtimeMs > emptyMs) rmdirSync(join(base, name))
+    } catch {
+      // It is not empty, or it went in this moment.
+    }
+  }
 }
 
 async function cleanIfAbandoned(path: string, tempDir: string): Promise<string | undefined> {

@@ -1,12 +1,12 @@
-import { existsSync, lstatSync, readdirSync, realpathSync } from 'node:fs'
+import { existsSync, lstatSync, realpathSync } from 'node:fs'
 import { basename, dirname, join, sep } from 'node:path'
 import { bootId, commandOf, type ProcessInfo } from '../processes/table.ts'
-import { claimPrefix } from './claim.ts'
-import { endProcesses, finishLedger, ownedProcesses, removePath, type FinishResult } from './finish.ts'
+import { endProcesses, finishLedger, ownedProcesses, type FinishResult } from './finish.ts'
 import { ledgerName, readLedger, sandboxOf, type LedgerEntry } from './ledger.ts'
 import { ownerOf, readMarker } from './marker.ts'
 import { mountsWithin } from './mounts.ts'
 import { markerFile } from './owner.ts'
+import { clearLocks, lives } from './port-locks.ts'
 
 /** The ledger of a workspace; empty when there is none, or it tells of a workspace somewhere else. */
 export function ledgerOf(root: string): LedgerEntry[] {
@@ -68,18 +68,7 @@ function whyNotRemove(path: string, root: string, tempDir: string): string | und
   return mount === undefined ? undefined : `${mount} is a mount point`
 }
 
-/**
- * Empties a directory: its marker goes after everything else and the claims last, so that what a crash leaves half-way
- * is still known as a workspace, and nobody takes it over meanwhile. Returns what could not be removed.
- */
-export function emptyWorkspace(root: string): string[] {
-  const mounts = mountsWithin(root)
-  if (mounts.length > 0) return mounts.map((mount) => `${mount} is a mount point: umount ${mount}`)
-  const rank = (name: string): number => name.startsWith(claimPrefix) ? 2 : name === markerFile ? 1 : 0
-  const names = readdirSync(root)
-  for (const level of [0, 1, 2]) {
-    const problems = names.filter((name) => rank(name) === level).map((name) => removePath(join(root, name))).filter((problem) => problem !== undefined)
-    if (problems.length > 0) return problems
-  }
-  return []
+/** Removes the port locks that a dead run held for a workspace. */
+export function clearPortLocks(root: string, tempDir: string): void {
+  clearLocks(tempDir, (lock) => lock.kind === 'owned' && lock.owner.workspace === root && !lives(lock.owner))
 }

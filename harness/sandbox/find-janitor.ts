@@ -4,19 +4,20 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { readProcesses, type ProcessIdentity } from '../processes/table.ts'
 import { ledgerName } from './ledger.ts'
 
-/** The last argument but one of every janitor; the last one is its ledger. */
+/** The first of the last three arguments of every janitor; then come the pid of its harness, and its ledger. */
 export const janitorTitle = 'clone-smoke-janitor'
 
 /** How long a janitor may take to finish before it counts as at work still. Milliseconds. */
 const janitorMs = 8000
 
-/** The janitor of another run that works on a workspace: a process of this user whose last arguments are its title and the ledger. */
-export function janitorOf(root: string): ProcessIdentity | undefined {
+/** The janitor that works on a workspace because its harness is dead; with `watching` also one whose harness lives. */
+export function janitorOf(root: string, { watching = false } = {}): ProcessIdentity | undefined {
   const ledger = join(root, ledgerName)
   return readProcesses().find(({ pid, ppid, uid, zombie }) => {
-    if (zombie || ppid === process.pid || uid !== process.getuid?.()) return false
-    const [program, file] = argumentsOf(pid).slice(-2)
-    return file === ledger && program === janitorTitle
+    if (zombie || uid !== process.getuid?.()) return false
+    const [title, harness, file] = argumentsOf(pid).slice(-3)
+    // While its parent is the harness, it only watches.
+    return title === janitorTitle && file === ledger && (watching || ppid !== Number(harness))
   })
 }
 

@@ -6,7 +6,9 @@ import {
   bootId, commandOf, hasInEnvironment, identify, isAlive, readProcess, readProcesses, workingDirectory,
   type ProcessIdentity, type ProcessInfo,
 } from '../processes/table.ts'
-import { markerVariable, readLedger, sandboxOf, type LedgerEntry } from './ledger.ts'
+import { ledgerName, markerVariable, readLedger, sandboxOf, type LedgerEntry } from './ledger.ts'
+import { mountsWithin } from './mounts.ts'
+import { claimPrefix, markerFile } from './owner.ts'
 
 type Of<Kind extends LedgerEntry['kind']> = Extract<LedgerEntry, { kind: Kind }>
 
@@ -156,13 +158,30 @@ function makeWritable(path: string): void {
 
 /**
  * Removes a workspace and what was made to hold it, as far as nobody else put something there; a directory that the
- * user had made is only emptied.
+ * user had made is only emptied. Returns what could not be removed.
  */
 export function removeWorkspace({ workspace, made }: { readonly workspace: string; readonly made?: string | undefined }): string[] {
-  const paths = made === undefined && existsSync(workspace) ? readdirSync(workspace).map((name) => join(workspace, name)) : [workspace]
-  const problems = paths.map(removePath).filter((problem) => problem !== undefined)
-  if (made !== undefined && problems.length === 0) removeEmpty(dirname(workspace), made)
-  return problems
+  const problems = existsSync(workspace) ? emptyWorkspace(workspace) : []
+  if (made === undefined || problems.length > 0) return problems
+  removeEmpty(workspace, made)
+  return existsSync(workspace) ? [`${workspace}: somebody wrote into it while it was removed: ${readdirSync(workspace).slice(0, 3).join(', ')}`] : []
+}
+
+/**
+ * Empties a workspace: the ledger goes after everything else, then the marker, and claims last, so that what a crash
+ * leaves half-way is still known as a workspace, and nobody takes it over meanwhile. Returns what could not be removed.
+ */
+export function emptyWorkspace(root: string): string[] {
+  const mounts = mountsWithin(root)
+  if (mounts.length > 0) return mounts.map((mount) => `${mount} is a mount point: umount ${mount}`)
+  const rank = (name: string): number => name.startsWith(claimPrefix) ? 3 : name === markerFile ? 2 : name === ledgerName ? 1 : 0
+  for (const level of [0, 1, 2, 3]) {
+    // Asked anew: a process that ends may write its last words meanwhile.
+    const names = readdirSync(root).filter((name) => rank(name) === level)
+    const problems = names.map((name) => removePath(join(root, name))).filter((problem) => problem !== undefined)
+    if (problems.length > 0) return problems
+  }
+  return []
 }
 
 /** Removes empty directories from `path` up to `top`, as far as they were made. */

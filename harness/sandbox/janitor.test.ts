@@ -60,7 +60,7 @@ async function startHarness(): Promise<Harness> {
     let line
     createInterface({ input: process.stdin }).on('line', (text) => {
       if (line) return void line.write(text + '\\n', () => console.log('said'))
-      const args = ['--input-type=module', '-', 'clone-smoke-janitor', JSON.parse(text).ledger]
+      const args = ['--input-type=module', '-', 'clone-smoke-janitor', String(process.pid), JSON.parse(text).ledger]
       const janitor = spawn(process.execPath, args, { cwd: '/', env: {}, detached: true, stdio: ['pipe', 'ignore', 'ignore', 'pipe'] })
       line = janitor.stdio[3]
       janitor.stdin.end(readFileSync(${JSON.stringify(file)}))
@@ -121,6 +121,15 @@ test.each<{ when: string; makes: (owner: Owner) => void; stays?: string[] }>([
   },
   { when: 'with a marked workspace and its locks', makes: (owner) => { makeWorkspace(owner); lock(20_001, owner); lock(20_002, owner) } },
   { when: 'with an empty ledger', makes: (owner) => { makeWorkspace(owner); writeFileSync(join(workspace, 'ledger.ndjson'), '{"kind":"sand') } },
+  {
+    when: 'while the workspace is removed', makes: (owner) => {
+      makeWorkspace(owner)
+      for (const kept of [true, false]) appendToLedger(join(workspace, 'ledger.ndjson'), entry(workspace, { keep: kept }))
+      rmSync(join(workspace, 'home'), { recursive: true })
+      mkdirSync(join(workspace, 'stack'))
+    }, stays: ['results'],
+  },
+  { when: 'when only the marker is left', makes: (owner) => { makeWorkspace(owner); for (const name of ['home', 'logs', 'tmp', 'transcripts', 'agent-home']) rmSync(join(workspace, name), { recursive: true }) } },
   { when: 'with a ledger', makes: (owner) => { makeWorkspace(owner); appendToLedger(join(workspace, 'ledger.ndjson'), entry(workspace)); lock(20_001, owner) }, stays: ['results'] },
 ])('a harness that is killed $when leaves nothing', async ({ makes, stays = [] }) => {
   const harness = await startHarness()
@@ -146,6 +155,10 @@ test.each<{ what: string; makes: (owner: Owner) => void }>([
     what: 'the workspace of an earlier run, in which this one was about to go on',
     makes: (owner) => { makeWorkspace(owner); appendToLedger(join(workspace, 'ledger.ndjson'), entry(workspace, { results: join(dir, 'earlier') })) },
   },
+  {
+    what: 'what others put into a workspace that has no ledger yet', makes: (owner) => { makeWorkspace(owner); writeFileSync(join(workspace, 'thesis.txt'), 'text') },
+  },
+  { what: 'files of others whose names end as its own', makes: ({ pid }) => { mkdirSync(workspace, { recursive: true }); for (const folder of [workspace, temporary]) writeFileSync(join(folder, `thesis.${pid}-0a1b2c3d.new`), '') } },
   { what: 'files of others where the workspace should be', makes: () => { mkdirSync(workspace, { recursive: true }); writeFileSync(join(workspace, 'thesis.txt'), 'text') } },
   {
     what: 'locks of others, and its own while its workspace is kept',
@@ -156,13 +169,16 @@ test.each<{ what: string; makes: (owner: Owner) => void }>([
       lock(20_002, { pid: process.pid, startTime: identify(process.pid)?.startTime ?? 0, boot: bootId() })
     },
   },
-])('spares $what', async ({ makes }) => {
+])('spares $what', async ({ what, makes }) => {
   const harness = await startHarness()
   await harness.starts()
   makes(harness.owner)
-  const before = [...readdirSync(workspace, { recursive: true }), ...readdirSync(temporary)]
+  // What every workspace begins with is its own.
+  const others = (): string[] => [...readdirSync(workspace, { recursive: true }).map(String), ...readdirSync(temporary)].filter((name) => what.includes('no ledger') ? name.includes('thesis') : true)
+  const before = others()
   await harness.dies()
-  expect([...readdirSync(workspace, { recursive: true }), ...readdirSync(temporary)]).toEqual(before)
+  expect(others()).toEqual(before)
+  expect(before.length).toBeGreaterThan(0)
 })
 
 test.each([{ keep: false }, { keep: true }])('the ledger of a harness that was killed is finished (keep: $keep)', async ({ keep }) => {
@@ -192,12 +208,18 @@ test.each([{ done: false }, { done: true }])("folders that vitest may leave go w
   expect([existsSync(folder), existsSync(workspace)]).toEqual([false, done])
 })
 
-test('signals do not end it, and it is known by its ledger', async () => {
+test('signals do not end it; it is at work on a workspace only when its harness is dead', async () => {
   const harness = await startHarness()
   const janitor = await harness.starts()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(janitor.pid, signal)
   makeWorkspace(harness.owner)
+  expect(janitorOf(workspace)).toBeUndefined()
+  expect(janitorOf(workspace, { watching: true })?.pid).toBe(janitor.pid)
+  process.kill(janitor.pid, 'SIGSTOP')
+  process.kill(harness.owner.pid, 'SIGKILL')
+  await waitFor(() => janitorOf(workspace), { deadlineMs: 10_000, otherwise: () => new Error('not seen') })
   expect(janitorOf(workspace)?.pid).toBe(janitor.pid)
+  process.kill(janitor.pid, 'SIGCONT')
   await harness.dies()
   expect(existsSync(workspace)).toBe(false)
 })
@@ -210,8 +232,6 @@ test('it is ready when it says so, has a session of its own, and ends with `done
   await janitor.ready
   const info = readProcesses().find(({ pid, ppid }) => ppid === process.pid && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(ledger))
   expect(info).toMatchObject({ session: info?.pid })
-  // One's own janitor is no reason to wait for anybody.
-  expect(janitorOf(workspace)).toBeUndefined()
   janitor.done()
   process.kill(watch(info?.pid).pid, 'SIGKILL')
 })

@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from 'node:fs'
+import { lstatSync, readdirSync, rmSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -9,6 +9,7 @@ import { readLedger, sandboxOf, type LedgerEntry } from './ledger.ts'
 import { markerFile } from './owner.ts'
 import { clearLocks, isLive } from './port-locks.ts'
 import { isHalfMade, readPlain } from './whole-file.ts'
+import { workspaceDirectories, workspacePaths, type WorkspacePaths } from './workspace-paths.ts'
 
 /*
  * The janitor: a process of its own that outlives the harness. It is there before anything is made, and holds one end of
@@ -50,13 +51,28 @@ async function undo({ ledger, workspace, results, made, owner, temporary }: Jani
     }
     if (!sandbox.keep) removeWorkspace(sandbox)
   } else {
-    for (const file of namesIn(workspace).filter((name) => isHalfMade(name, owner.pid))) rmSync(join(workspace, file), { force: true })
+    removeHalfMade(workspace, ownFiles, owner.pid)
     // With an earlier run's ledger it is that run's workspace, in which this one was about to go on.
-    if (sandbox === undefined && isMarkedBy(owner, workspace)) removeWorkspace({ workspace, made })
-    else if (made !== undefined && namesIn(workspace).length === 0) removeEmpty(workspace, made)
+    if (sandbox === undefined && isMarkedBy(owner, workspace)) removeBeginnings(workspacePaths(workspace))
+    if (made !== undefined && namesIn(workspace).length === 0) removeEmpty(workspace, made)
   }
-  for (const file of namesIn(temporary).filter((name) => isHalfMade(name, owner.pid))) rmSync(join(temporary, file), { force: true })
+  removeHalfMade(temporary, /^clone-smoke-port-\d+\.json$/, owner.pid)
   clearLocks(temporary, (lock) => lock.kind === 'owned' && lock.owner.pid === owner.pid && lock.owner.startTime === owner.startTime && !isLive(lock))
+}
+
+/** What is there of a workspace without a ledger is only what every workspace begins with. */
+function removeBeginnings(paths: WorkspacePaths): void {
+  for (const path of [...workspaceDirectories(paths), paths.ledger, join(paths.root, markerFile)]) removePath(path)
+}
+
+/** Files of a workspace that are never written in place. */
+const ownFiles = /^(\.clone-smoke\..*|ledger\.ndjson|state\.json)$/
+
+function removeHalfMade(directory: string, of: RegExp, pid: number): void {
+  for (const name of namesIn(directory)) {
+    const file = join(directory, name)
+    if (isHalfMade(name, of, pid) && lstatSync(file, { throwIfNoEntry: false })?.uid === process.getuid?.()) rmSync(file, { force: true })
+  }
 }
 
 function entriesOf(ledger: string): LedgerEntry[] {

@@ -3,6 +3,9 @@ import { bootId, identify, isAlive, pidNamespace } from '../processes/table.ts'
 /** The file that makes a directory a workspace; it names the owner, so that nobody cleans up a run that lives. */
 export const markerFile = '.clone-smoke.json'
 
+/** What the file name of every claim on a workspace begins with (claim.ts). */
+export const claimPrefix = '.clone-smoke.claim-'
+
 /** The process that a workspace belongs to. */
 export interface Owner {
   readonly pid: number

@@ -63,7 +63,7 @@ export async function examineReuse(path: string, expected: ReuseExpected): Promi
   const paths = workspacePaths(root)
   const entries = ledgerOf(root)
   if (entries.length === 0) {
-    throw new UsageError(`${paths.ledger} is missing or tells of another directory: the workspace was copied or moved, and its files name the old path`, 'go on in the original, or begin a new one')
+    throw new UsageError(`${paths.ledger} is missing or tells of another directory: the workspace was copied or moved, and its files name the old path, or it was being emptied when its run was killed`, `go on in the original, or begin a new one; npx clone-smoke cleanup '${root}' removes this one`)
   }
   const own = new Set(ownedProcesses(entries, { harness: false }).map(({ pid }) => pid))
   const state = expected.again ? undefined : readState(paths.state)

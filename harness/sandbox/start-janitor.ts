@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { dirname, join } from 'node:path'
-import { transformWithOxc } from 'vite'
 import { janitorTitle } from './find-janitor.ts'
 import type { Owner } from './owner.ts'
 
@@ -42,6 +41,8 @@ export async function janitorProgram(): Promise<JanitorProgram> {
 
 /** A TypeScript module as JavaScript that needs no other file: what it imports by a relative path is inside, as data URLs. */
 async function inOnePiece(file: string, known: Map<string, Promise<string>>): Promise<string> {
+  // Only here: what was built needs no bundler.
+  const { transformWithOxc } = await import('vite')
   let { code } = await transformWithOxc(readFileSync(file, 'utf8'), file, { sourcemap: false })
   for (const [statement, path = ''] of code.matchAll(/(?<=from\s+)["'](\.[^"']*)["']/g)) {
     const imported = join(dirname(file), path)
@@ -55,7 +56,7 @@ async function inOnePiece(file: string, known: Map<string, Promise<string>>): Pr
 /** Starts it in a session of its own, with nothing of this process's environment. */
 export function startJanitor(program: JanitorProgram, task: JanitorTask): Janitor {
   const how = 'text' in program ? ['--input-type=module', '-'] : [program.file]
-  const child = spawn(process.execPath, [...how, janitorTitle, task.ledger], { cwd: '/', env: {}, detached: true, stdio: ['pipe', 'ignore', 'ignore', 'pipe'] })
+  const child = spawn(process.execPath, [...how, janitorTitle, String(task.owner.pid), task.ledger], { cwd: '/', env: {}, detached: true, stdio: ['pipe', 'ignore', 'ignore', 'pipe'] })
   // An extra pipe is a socket, both ways (child_process, options.stdio).
   const line = child.stdio[3] as Socket
   for (const pipe of [child.stdin, line]) pipe?.on('error', () => undefined)

@@ -4,6 +4,8 @@ import { Recorder } from '../lanes/recorder.ts'
 import { listenersOf } from '../processes/listeners.ts'
 import { commandOf, identify, readProcess } from '../processes/table.ts'
 import { finishLedger, removeWorkspace, salvageEvidence } from './finish.ts'
+import { appendToLedger, readLedger, sandboxOf } from './ledger.ts'
+import { updateMarker } from './marker.ts'
 import { compareHost, snapshotHost, type HostSnapshot } from './host-paths.ts'
 import { releasePort, type PortOwner, type PortReservation } from './ports.ts'
 import type { Janitor } from './start-janitor.ts'
@@ -62,6 +64,12 @@ export async function tearDown(ending: Ending): Promise<Ended> {
     else rmSync(results, { recursive: true, force: true })
   })
   if (!keep) {
+    // From here on nobody keeps it: whoever finds a part of it removes the rest.
+    await attempt('that the workspace goes could not be recorded', () => {
+      const sandbox = sandboxOf(readLedger(paths.ledger))
+      if (sandbox?.keep === true) appendToLedger(paths.ledger, { ...sandbox, keep: false })
+      updateMarker(paths.root, { kept: false })
+    })
     leftovers.push(...removeWorkspace({ workspace: paths.root, made }))
     // A workspace that is kept keeps its ports, for whoever goes on with it.
     await attempt('a port could not be released', () => { for (const reservation of ending.reservations) releasePort(reservation, ending.owner) })

@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, linkSync, openSync, readFileSync, rena
 
 /** Writes a file so that a reader sees the old text or the new, never a part. Mode 0600. */
 export function writeWhole(file: string, text: string): void {
-  const temporary = `${file}.${randomBytes(4).toString('hex')}`
+  const temporary = besides(file)
   try {
     writeFileSync(temporary, text, { flag: 'wx', mode: 0o600 })
     renameSync(temporary, file)
@@ -18,7 +18,7 @@ export function writeWhole(file: string, text: string): void {
  * beside it, `isHalfMade` knows. Returns false when the file is there already.
  */
 export function createWhole(file: string, text: string, mode = 0o600): boolean {
-  const temporary = `${file}.${process.pid}-${randomBytes(4).toString('hex')}.new`
+  const temporary = besides(file)
   try {
     writeFileSync(temporary, text, { flag: 'wx', mode })
     linkSync(temporary, file)
@@ -31,8 +31,13 @@ export function createWhole(file: string, text: string, mode = 0o600): boolean {
   }
 }
 
-/** True for a file that the process was about to create with `createWhole`. */
-export const isHalfMade = (name: string, pid: number): boolean => new RegExp(`\\.${pid}-[0-9a-f]{8}\\.new$`).test(name)
+const besides = (file: string): string => `${file}.${process.pid}-${randomBytes(4).toString('hex')}.new`
+
+/** True for what a process was about to make into a file of this name. */
+export const isHalfMade = (name: string, of: RegExp, pid: number): boolean => {
+  const [, whole = '', by] = /^(.*)\.(\d+)-[0-9a-f]{8}\.new$/.exec(name) ?? []
+  return Number(by) === pid && of.test(whole)
+}
 
 /** More than any of our own files has; a larger one was not written by us. Bytes. */
 const largest = 16 * 1024 * 1024

@@ -139,6 +139,23 @@ test('what still runs of a dead workspace is ended before it is emptied, and not
   expect(readdirSync(root)).toEqual([])
 })
 
+test('what somebody puts there after the check stays, and the workspace is not made', () => {
+  const root = join(dir, 'w')
+  expect(checkWorkspacePath(root, { force: false })).toBe('new')
+  mkdirSync(root)
+  writeFileSync(join(root, 'thesis.txt'), 'text')
+  expect(() => createWorkspace(root, about)).toThrow(/is not empty any more: thesis\.txt/)
+  expect(readdirSync(root)).toEqual(['thesis.txt'])
+})
+
+test('what is left of an emptying that was cut short is no reason to refuse', () => {
+  const root = join(dir, 'w')
+  mkdirSync(root)
+  writeFileSync(join(root, '.clone-smoke.claim-0a1b2c3d'), '{}')
+  expect(checkWorkspacePath(root, { force: false })).toBe('new')
+  createWorkspace(root, about)
+})
+
 test('two runs cannot take the same directory, and a link to it is seen through', () => {
   make()
   expect(make).toThrow(/EEXIST/)

@@ -1,47 +1,19 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmdirSync, statSync } from 'node:fs'
+import { chmodSync, closeSync, constants, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, realpathSync, rmSync, rmdirSync, statSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { UsageError } from '../errors.ts'
 import { claim } from './claim.ts'
-import { emptyWorkspace, endWorkspace } from './dead-workspace.ts'
+import { clearPortLocks, endWorkspace } from './dead-workspace.ts'
 import { janitorEnded } from './find-janitor.ts'
-import { ledgerName } from './ledger.ts'
 import { markerText, ownerOf, readMarker, updateMarker, type Marker } from './marker.ts'
-import { isOwned, markerFile, thisOwner } from './owner.ts'
+import { emptyWorkspace } from './finish.ts'
+import { claimPrefix, isOwned, markerFile, thisOwner } from './owner.ts'
 import { checkMayBeReplaced } from './protected.ts'
 import { createWhole } from './whole-file.ts'
+import { workspaceDirectories, workspacePaths, type WorkspacePaths } from './workspace-paths.ts'
 
-/** The places inside a workspace. Plain paths: it can be handed to another process. */
-export interface WorkspacePaths {
-  readonly root: string
-  readonly ledger: string
-  readonly progress: string
-  readonly state: string
-  /** Appears when the run is to stop; its text says why. */
-  readonly stop: string
-  readonly transcripts: string
-  readonly logs: string
-  /** HOME of every child. */
-  readonly home: string
-  readonly temporary: string
-  readonly agentHome: string
-}
-
-export function workspacePaths(root: string): WorkspacePaths {
-  return {
-    root,
-    ledger: join(root, ledgerName),
-    progress: join(root, 'progress.ndjson'),
-    state: join(root, 'state.json'),
-    stop: join(root, 'stop'),
-    transcripts: join(root, 'transcripts'),
-    logs: join(root, 'logs'),
-    home: join(root, 'home'),
-    temporary: join(root, 'tmp'),
-    agentHome: join(root, 'agent-home'),
-  }
-}
+export { workspacePaths, type WorkspacePaths } from './workspace-paths.ts'
 
 /** Names of workspaces in the temporary directory begin with it. */
 export const workspacePrefix = 'clone-smoke-'
@@ -78,7 +50,8 @@ export function checkWorkspacePath(path: string, { force, keepOut = [] }: { forc
   if (!statSync(path).isDirectory()) {
     throw new UsageError(`SMOKE_WORKSPACE is not a directory: ${path}`, 'name a directory that does not exist yet')
   }
-  const content = readdirSync(path)
+  // A claim alone is what was left of an emptying that was cut short.
+  const content = readdirSync(path).filter((name) => !name.startsWith(claimPrefix))
   if (content.length === 0) return 'new'
   const reading = readMarker(path)
   if (isOwned({ owner: ownerOf(reading) })) {
@@ -118,7 +91,9 @@ export async function replaceContent(root: string): Promise<void> {
     if (!await janitorEnded(root)) throw new UsageError(`${root} is still being cleaned up by the janitor of its run`, 'try again in a moment')
     const claimed = claimOrRefuse(root)
     try {
-      leftovers.push(...(await endWorkspace(root, realpathSync(tmpdir()))).leftovers)
+      const temporary = realpathSync(tmpdir())
+      leftovers.push(...(await endWorkspace(root, temporary)).leftovers)
+      clearPortLocks(root, temporary)
       leftovers.push(...emptyWorkspace(root))
     } finally {
       claimed.release()
@@ -143,10 +118,21 @@ export function checkCanHold(variable: string, path: string): void {
   let nearest = path
   while (!existsSync(nearest)) nearest = dirname(nearest)
   try {
-    rmdirSync(mkdtempSync(join(nearest, '.clone-smoke-probe-')))
+    tryToWrite(nearest)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new UsageError(`nothing can be written to ${nearest}, where ${path} should be: ${reason}`, `set ${variable} to a directory that can be written to, or free some space`)
+  }
+}
+
+/** A file without a name, which is gone with whoever made it (open(2), O_TMPFILE), where the file system can make one. */
+function tryToWrite(directory: string): void {
+  const tmpfile = 0o20000000
+  try {
+    closeSync(openSync(directory, tmpfile | constants.O_DIRECTORY | constants.O_WRONLY, 0o600))
+  } catch (error) {
+    if (!/^(EOPNOTSUPP|EISDIR|EINVAL)$/.test((error as NodeJS.ErrnoException).code ?? '')) throw error
+    rmdirSync(mkdtempSync(join(directory, '.clone-smoke-probe-')))
   }
 }
 
@@ -172,6 +158,7 @@ function withoutLinks(path: string): string {
  * @param about `sandbox` is the value of SMOKE_SANDBOX_ID
  * @returns the paths, and the topmost directory that had to be made
  * @throws Error EEXIST when another run made its workspace there in the same moment
+ * @throws UsageError when somebody has put something there since the check; it stays
  */
 export function createWorkspace(
   root: string, about: { readonly suite: string; readonly run: string; readonly sandbox: string },
@@ -185,8 +172,13 @@ export function createWorkspace(
     schema: 2, sandbox, run, suite, createdAt: new Date().toISOString(), owner, kept: false, sources: {}, ports: {}, lanes: {},
   }
   if (!createWhole(join(root, markerFile), markerText(marker))) throw Object.assign(new Error(`EEXIST: ${root} has a marker already`), { code: 'EEXIST' })
+  const others = readdirSync(root).filter((name) => !name.startsWith(markerFile) && !name.startsWith(claimPrefix))
+  if (others.length > 0) {
+    rmSync(join(root, markerFile))
+    throw new UsageError(`${root} is not empty any more: ${others.slice(0, 3).join(', ')}`, 'name an empty directory, or one that does not exist yet; nothing was touched')
+  }
   const paths = workspacePaths(root)
-  for (const dir of [paths.transcripts, paths.logs, paths.home, paths.temporary, paths.agentHome]) mkdirSync(dir, { mode: 0o700 })
+  for (const dir of workspaceDirectories(paths)) mkdirSync(dir, { mode: 0o700 })
   return { paths, made }
 }
 

@@ -12,11 +12,11 @@ import { endProcesses, ownedProcesses, removePath } from '../sandbox/finish.ts'
 import { defaultHostPaths, snapshotHost } from '../sandbox/host-paths.ts'
 import { appendToLedger, readLedger } from '../sandbox/ledger.ts'
 import { updateMarker } from '../sandbox/marker.ts'
-import { makePlace } from './make-place.ts'
+import { makePlace, toBeMade } from './make-place.ts'
 import { janitorProgram, startJanitor } from '../sandbox/start-janitor.ts'
 import { thisOwner } from '../sandbox/owner.ts'
 import { tearDown } from '../sandbox/teardown.ts'
-import { topmostToMake, workspacePaths } from '../sandbox/workspace.ts'
+import { workspacePaths } from '../sandbox/workspace.ts'
 import { writeWhole } from '../sandbox/whole-file.ts'
 import { preparePlan } from './plan.ts'
 import { planRecord } from './plan-text.ts'
@@ -44,7 +44,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const vitestFolders = [vitest.getRootProject(), ...vitest.projects].map(({ tmpDir }) => tmpDir)
   process.on('exit', () => { vitestFolders.forEach(removePath) })
   const janitor = startJanitor(await program, {
-    ledger: workspacePaths(root).ledger, workspace: root, results, made: topmostToMake(root), owner: thisOwner(), temporary: temporaryDirectory, paths: vitestFolders,
+    ledger: workspacePaths(root).ledger, workspace: root, results, made: toBeMade(plan), owner: thisOwner(), temporary: temporaryDirectory, paths: vitestFolders,
   })
   const swept = await cleanAbandoned(temporaryDirectory, root)
   const hostPaths = [...defaultHostPaths(homedir()), ...(suite.hostPaths?.(homedir()) ?? [])]

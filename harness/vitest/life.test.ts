@@ -71,7 +71,7 @@ test('a run that was killed in the middle of a lane is gone on with at that lane
   await waitFor(() => existsSync(join(workspace(), 'progress.ndjson')) && readFileSync(join(workspace(), 'progress.ndjson'), 'utf8').includes('"step":"look","kind"') ? true : undefined, {
     deadlineMs: 60_000, otherwise: () => new Error(first.output()),
   })
-  process.kill(first.process.pid ?? 0, 'SIGKILL')
+  first.process.kill('SIGKILL')
   await first.ended()
   // Its port stays its own: the workspace is to be kept.
   await waitFor(() => first.leftovers().every((name) => name.startsWith('clone-smoke-port-')) ? true : undefined, { deadlineMs: 30_000, otherwise: () => new Error(first.leftovers().join()) })
@@ -128,6 +128,25 @@ test('force empties a directory that is no workspace; without it the directory i
   expect(existsSync(join(workspace(), 'file'))).toBe(false)
 })
 
+test('force in a workspace that was kept leaves nothing of it, its port lock included', async () => {
+  const temporary = join(base, 't')
+  mkdirSync(temporary)
+  await whole({ TMPDIR: temporary, SMOKE_BOOTSTRAP_ONLY: '1' }, 0)
+  expect(readdirSync(temporary).filter((name) => name.includes('port'))).toHaveLength(1)
+  await whole({ TMPDIR: temporary, SMOKE_FORCE: '1' }, 0)
+  expect(readdirSync(temporary).filter((name) => name.includes('port'))).toEqual([])
+  expect(existsSync(workspace())).toBe(false)
+})
+
+test.each([{ there: false }, { there: true }])('of two runs in one directory at once, one runs and the other leaves it alone (there: $there)', async ({ there }) => {
+  if (there) mkdirSync(workspace())
+  const both = [0, 1].map(() => start(['run', 'smoke'], { SMOKE_WORKSPACE: workspace() }))
+  const codes = await Promise.all(both.map((run) => run.ended()))
+  expect(codes.toSorted(), both.map((run) => run.output()).join('\n')).toEqual([0, 2])
+  expect(both[codes.indexOf(2)]?.output()).toMatch(/another run made its workspace|belongs to a run that is alive|is not empty any more/)
+  expect(existsSync(workspace())).toBe(there)
+})
+
 test.each([
   { what: 'silence', env: { TOY_FAULT: 'wait', SMOKE_HEARTBEAT_TIMEOUT: '2' }, verdict: 'stalled', words: /nothing was heard for 2 s; the last sign of life was: waiting/ },
   { what: 'a process that grows', env: { TOY_FAULT: 'grow-memory', SMOKE_MEMORY_LIMIT: '250' }, verdict: 'resources', words: /more than 262 MB; the largest: / },
@@ -154,7 +173,10 @@ test('a run that was killed with its janitor is gone on with: what lives of it i
     deadlineMs: 60_000, otherwise: () => new Error(first.output()),
   })
   const worker = readLedger(join(place, 'ledger.ndjson')).find((entry) => entry.kind === 'harness')?.process.pid
-  for (const pid of [janitorOf(place)?.pid, worker, first.process.pid]) process.kill(pid ?? 0, 'SIGKILL')
+  for (const pid of [janitorOf(place, { watching: true })?.pid, worker, first.process.pid]) {
+    if (pid === undefined) throw new Error('the run is not whole')
+    process.kill(pid, 'SIGKILL')
+  }
   await first.ended()
   const second = start(['run', 'smoke'], { SMOKE_WORKSPACE: place, TMPDIR: base, SMOKE_REUSE: '1' })
   expect(await second.ended(), second.output()).toBe(0)

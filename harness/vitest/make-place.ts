@@ -2,12 +2,14 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { UsageError } from '../errors.ts'
 import { bootId, identify } from '../processes/table.ts'
-import { finishLedger, ownedProcesses, removeWorkspace } from '../sandbox/finish.ts'
+import { ledgerOf } from '../sandbox/dead-workspace.ts'
+import { finishLedger, ownedProcesses, removeEmpty, removeWorkspace } from '../sandbox/finish.ts'
 import { appendToLedger, readLedger, sandboxOf, type LedgerEntry } from '../sandbox/ledger.ts'
-import { updateMarker } from '../sandbox/marker.ts'
+import { ownerOf, readMarker, updateMarker } from '../sandbox/marker.ts'
+import { thisOwner } from '../sandbox/owner.ts'
 import { releasePort, reservePort, type PortOwner, type PortReservation } from '../sandbox/ports.ts'
 import { renewLedger } from '../sandbox/renew-ledger.ts'
-import { adoptWorkspace, createWorkspace, replaceContent, workspacePaths, type WorkspacePaths } from '../sandbox/workspace.ts'
+import { adoptWorkspace, createWorkspace, replaceContent, topmostToMake, workspacePaths, type WorkspacePaths } from '../sandbox/workspace.ts'
 import { numbers, type Plan } from './plan.ts'
 
 export interface MadePlace {
@@ -43,10 +45,9 @@ export async function makePlace(plan: Plan, { results, keep, temporary }: Reques
   if (place.kind === 'go on') adoptWorkspace(root, { run })
   // Only a run that paused has left its stack on purpose; all else that lives there is a dead run's.
   const alive = place.kind === 'go on' && place.reuse.alive && place.reuse.state?.paused !== undefined
-  const madeBefore = earlier === undefined ? undefined : sandboxOf(readLedger(workspacePaths(root).ledger))?.made
+  const toMake = toBeMade(plan)
 
   const reservations: Record<string, PortReservation> = {}
-  const wasThere = existsSync(root)
   let made: string | undefined
   try {
     if (earlier && !alive) await finishLedger(workspacePaths(root).ledger, { harness: true })
@@ -64,7 +65,7 @@ export async function makePlace(plan: Plan, { results, keep, temporary }: Reques
       if (place.kind !== 'new') await replaceContent(root)
       made = createUnlessTaken(root, { suite: suite.name, run, sandbox: sandboxId })
     }
-    made ??= madeBefore
+    if (place.kind !== 'new') made ??= toMake
     const paths = workspacePaths(root)
     const entry: Extract<LedgerEntry, { kind: 'sandbox' }> = {
       kind: 'sandbox', id: sandboxId, workspace: root, results, boot: bootId(), keep, made, since: self.startTime,
@@ -77,13 +78,26 @@ export async function makePlace(plan: Plan, { results, keep, temporary }: Reques
   } catch (error) {
     // A workspace that was there keeps its ports, and stays whose it was.
     for (const reservation of earlier ? [] : Object.values(reservations)) releasePort(reservation, owner)
-    if (place.kind === 'new' && existsSync(root)) removeWorkspace({ workspace: root, made: made ?? (wasThere ? undefined : root) })
+    // The workspace of a run that was faster is not ours.
+    if (place.kind === 'new' && isOurs(root)) removeWorkspace({ workspace: root, made: toMake })
+    else if (place.kind === 'new' && toMake !== undefined) removeEmpty(root, toMake)
     if (place.kind === 'go on') updateMarker(root, { owner: place.reuse.marker.owner, run: place.reuse.marker.run, kept: place.reuse.marker.kept })
     if (/^(ENOSPC|EDQUOT|EROFS|EACCES)$/.test((error as NodeJS.ErrnoException).code ?? '')) {
       throw new UsageError(`the workspace ${root} could not be made: ${error instanceof Error ? error.message : String(error)}`, 'free some space, or set SMOKE_WORKSPACE to another place')
     }
     throw error
   }
+}
+
+/** The topmost directory that a run makes, or an earlier one made, for its workspace: it goes with it. */
+export function toBeMade({ root, place }: Plan): string | undefined {
+  return topmostToMake(root) ?? (place.kind === 'new' ? undefined : sandboxOf(ledgerOf(root))?.made)
+}
+
+function isOurs(root: string): boolean {
+  const owner = ownerOf(readMarker(root))
+  const self = thisOwner()
+  return owner?.pid === self.pid && owner.startTime === self.startTime && owner.boot === self.boot
 }
 
 function createUnlessTaken(root: string, about: Parameters<typeof createWorkspace>[1]): string | undefined {

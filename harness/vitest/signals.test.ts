@@ -66,3 +66,17 @@ test.each(['the group', 'the process'] as const)('SIGKILL to %s during the teard
   expect(await child.ended()).toBe('SIGKILL')
   await untilNothingIsLeft(child)
 })
+
+test.each([{}, { SMOKE_KEEP: 'failed' }])('SIGKILL while the workspace is removed: the janitor removes the rest (%o)', async (env) => {
+  const child = startChildRun(['run', 'smoke'], { TOY_FAULT: 'large', ...env }, toy)
+  run = child
+  const large = (): string | undefined => readdirSync(child.temporary).map((name) => join(child.temporary, name, 'large')).find((path) => existsSync(path))
+  const isGoing = (): true | undefined => {
+    const path = child.progress().some(({ type }) => type === 'teardown-started') ? large() : undefined
+    return path !== undefined && readdirSync(path).length < 20_000 ? true : undefined
+  }
+  await waitFor(isGoing, { deadlineMs: 60_000, everyMs: 5, otherwise: () => new Error(`it was not seen to be removed:\n${child.output()}`) })
+  child.process.kill('SIGKILL')
+  expect(await child.ended()).toBe('SIGKILL')
+  await untilNothingIsLeft(child)
+})

@@ -46,20 +46,26 @@ async function lengthOfARun(): Promise<number> {
 }
 
 interface Moment {
-  /** Milliseconds after the start of the run, or after its sandbox was first seen. */
+  /** Milliseconds after what was waited for. */
   readonly afterMs: number
-  readonly sinceSandbox: boolean
+  readonly since: 'start' | 'sandbox' | 'teardown'
   readonly group: boolean
 }
 
 const hasSandbox = ({ temporary }: ChildRun): boolean => readdirSync(temporary).some((name) => /^clone-smoke-\d/.test(name))
 
-async function killOne({ afterMs, sinceSandbox, group }: Moment): Promise<Outcome> {
-  const run = startChildRun(['run', 'smoke'], { TOY_FAULT: 'daemon' }, toy)
+const seen: Record<Moment['since'], (run: ChildRun) => boolean> = {
+  start: () => true,
+  sandbox: hasSandbox,
+  teardown: (run) => run.progress().some(({ type }) => type === 'teardown-started'),
+}
+
+async function killOne({ afterMs, since, group }: Moment): Promise<Outcome> {
+  const run = startChildRun(['run', 'smoke'], { TOY_FAULT: since === 'teardown' ? 'large' : 'daemon' }, toy)
   try {
     const { pid } = run.process
     if (pid === undefined) throw new Error('the run did not start')
-    if (sinceSandbox) await waitFor(() => hasSandbox(run) ? true : undefined, { deadlineMs: 60_000, everyMs: 1, otherwise: () => new Error(run.output()) })
+    await waitFor(() => seen[since](run) ? true : undefined, { deadlineMs: 60_000, everyMs: 1, otherwise: () => new Error(run.output()) })
     await Promise.race([delay(afterMs), run.ended()])
     const events = run.progress()
     const phase = events.length === 0 ? (hasSandbox(run) ? 'set-up' : 'before the sandbox') : events.some(({ type }) => type === 'teardown-started') ? 'teardown' : 'lanes'
@@ -81,10 +87,11 @@ test(`${runs} runs, killed at random moments`, async () => {
   const random = randomFrom(seed)
   // Drawn beforehand: the order in which the runs come back must not change what is tried.
   const moments = Array.from({ length: runs }, (): Moment => {
-    // One in four at any time, one in three in the first 150 ms of the sandbox, where it is made; the others after.
+    // Most where it is delicate: while the sandbox is made, and while it is removed.
     const kind = random()
-    const within = kind < 0.25 ? lengthMs : kind < 0.6 ? 150 : lengthMs * 0.7
-    return { afterMs: random() * within, sinceSandbox: kind >= 0.25, group: random() < 0.5 }
+    const [since, within] = kind < 0.25 ? ['start', lengthMs] as const : kind < 0.55 ? ['sandbox', 60] as const
+      : kind < 0.7 ? ['sandbox', lengthMs * 0.7] as const : ['teardown', 400] as const
+    return { afterMs: random() * within, since, group: random() < 0.5 }
   })
   const outcomes: Outcome[] = []
   const queue = [...moments.entries()]
@@ -103,4 +110,6 @@ test(`${runs} runs, killed at random moments`, async () => {
   const at = (share: number): string => `${((times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? 0) / 1000).toFixed(1)} s`
   console.log(`seed ${seed}: ${killed.length} of ${runs} runs killed (${phases.join(', ')}), ${outcomes.filter(({ left }) => left.length > 0).length} left something; those with a sandbox were clean after ${at(0.5)} (median), ${at(1)} (longest)`)
   expect(outcomes.filter(({ left }) => left.length > 0)).toEqual([])
+  // A number of runs that says nothing of a phase must not pass for one that does.
+  if (runs >= 50) for (const phase of ['set-up', 'lanes', 'teardown']) expect(killed.some((one) => one.phase === phase), `none was killed in ${phase}`).toBe(true)
 })

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { text } from '../../../../options/definitions.ts'
@@ -40,6 +40,10 @@ export const start = lane({
       if (fault === 'host') writeFileSync(join(process.env.HOME ?? '', '.toyrc'), 'spoiled')
       if (fault === 'daemon') spawn(process.execPath, ['-e', 'setInterval(() => undefined, 1000)'], { detached: true, stdio: 'ignore', env, cwd: '/' }).unref()
       if (fault === 'invariant') writeFileSync(join(paths.root, 'dirt'), '')
+      if (fault === 'large') {
+        mkdirSync(join(paths.root, 'large'))
+        for (let index = 0; index < 20_000; index += 1) writeFileSync(join(paths.root, 'large', String(index)), '')
+      }
       await run({ file: process.execPath, args: ['-e', 'console.log("prepared")'], cwd: paths.root })
     })
     const greeting = await step('greet', async ({ run, paths, options }) => {
