@@ -1,5 +1,5 @@
 import type { McpWiring, ObservedCall } from './agents/agent.ts'
-import type { OptionDefinition } from './options/definitions.ts'
+import type { OptionDefinition, OptionValues } from './options/definitions.ts'
 import type { RunningProcess } from './processes/process.ts'
 import type { WorkspacePaths } from './sandbox/workspace.ts'
 import type { RestartRequest, RestartResult } from './stack/restart.ts'
@@ -30,8 +30,13 @@ export interface Prerequisite {
 /** Where a checkout comes from. */
 export type Source =
   | { readonly kind: 'git'; readonly url: string; readonly ref?: string }
+  /** There is no default: whoever runs the suite must name it. `what` stands in the error, e.g. `a checkout of it`. */
+  | { readonly kind: 'asked'; readonly what: string }
   /** A folder of files that becomes a git repository inside the sandbox, and is then cloned like any other. */
   | { readonly kind: 'folder'; readonly folder: string }
+
+/** A source whose place is known. */
+export type KnownSource = Exclude<Source, { readonly kind: 'asked' }>
 
 export interface Checkout {
   readonly path: string
@@ -71,6 +76,8 @@ export interface CallEvidence {
 /** A stage: one agent session that must make the given calls in the given order. */
 export interface StageDefinition<Facts> {
   readonly kind: 'stage'
+  /** A call of the stage restarts the stack: the time of one attempt (SMOKE_RESTART_TIMEOUT) is added to SMOKE_STAGE_TIMEOUT. */
+  readonly restarts?: boolean
   readonly prompt: (facts: Facts) => string
   readonly calls: readonly ExpectedCall<Facts>[]
 }
@@ -145,6 +152,8 @@ export interface StepContext {
   readonly undo: (command: { name: string; file: string; args: readonly string[]; cwd: string; whilePidFile?: string }) => void
   /** Records a value worth keeping: a commit id, a version. */
   readonly fact: (name: string, value: string) => void
+  /** Tells people something that is no failure: what was arranged for the stack, and why; what looks odd. */
+  readonly note: (text: string) => void
 }
 
 export type StepTable<Facts> = Readonly<Record<string, StepDefinition | StageDefinition<Facts>>>
@@ -158,8 +167,8 @@ export interface LaneContext<Facts, Steps> {
   readonly step: <T>(name: NamesOf<Steps, 'step'>, work: (context: StepContext) => Promise<T>) => Promise<T>
   /** Runs a declared stage with the agent and judges each expected call; steps before it must bear to be repeated. */
   readonly stage: (name: NamesOf<Steps, 'stage'>) => Promise<void>
-  /** Passes over a declared step that an option switched off; the reason is shown. */
-  readonly skip: (name: NamesOf<Steps, 'step'>, reason: string) => void
+  /** Passes over a declared step or stage that an option switched off; the reason is shown. */
+  readonly skip: (name: keyof Steps & string, reason: string) => void
   /** As in a step: which of its own tests the clone is to run, and the suite's own options. */
   readonly testScope: StepContext['testScope']
   readonly options: StepContext['options']
@@ -218,6 +227,8 @@ export interface Suite<S extends States<S>> {
   readonly debug?: { readonly environment: (paths: WorkspacePaths) => Readonly<Record<string, string>>; readonly logs: readonly string[] }
   /** Files and directories of the user's that this stack would spoil if its isolation failed; no run may change them. */
   readonly hostPaths?: (home: string) => readonly string[]
+  /** Defaults of the harness's options that fit this stack better; whoever sets the option still decides. */
+  readonly defaults?: Partial<Pick<OptionValues, 'stageTimeout' | 'restartTimeout' | 'heartbeatTimeout'>>
   /** Options of the suite's own. */
   readonly options?: Readonly<Record<string, OptionDefinition>>
   /** Looks at their values before anything is made. @throws UsageError */

@@ -23,6 +23,8 @@ test('a fresh commit is clean, and one file more is not, though it is ignored', 
   await expect(expectCleanRepository('app', dir, env)).resolves.toBeUndefined()
   writeFileSync(join(dir, 'ignored'), '')
   expect(await gitStatus(dir, env)).toEqual(['!! ignored'])
+  expect(await gitStatus(dir, env, { ignored: false })).toEqual([])
+  await expect(expectCleanRepository('app', dir, env, { ignored: false })).resolves.toBeUndefined()
 })
 
 test('changed and untracked files are named, the first ten of them', async () => {

@@ -9,7 +9,7 @@ type BudgetOptions = Pick<Options, 'stageTimeout' | 'budgetScale' | 'restartTime
 
 /** What a step may take, in milliseconds: its own budget, a stage's time-out, and for a restart all attempts together. */
 export function budgetMsOf(definition: StepDefinition | StageDefinition<never>, options: BudgetOptions): number {
-  if (definition.kind === 'stage') return options.stageTimeout * 1000
+  if (definition.kind === 'stage') return (options.stageTimeout + (definition.restarts === true ? options.restartTimeout : 0)) * 1000
   const attemptMs = options.restartTimeout * 1000 + attemptGraceMs + diagnosisMs
   return definition.budgetMs * options.budgetScale + (definition.restarts ? (options.restartRetries + 1) * attemptMs : 0)
 }

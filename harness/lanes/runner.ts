@@ -285,7 +285,7 @@ export class LaneRunner {
     const own = this.#suite.sources[name]
     if (!own) throw new Error(`suite ${this.#suite.name} has no source ${name}`)
     const { sources, refs } = this.#info.options
-    const source = effectiveSource(own, sources[name], refs[name])
+    const source = effectiveSource(own, sources[name], refs[name], name)
     const checkout = await cloneSource(name, source, this.#paths.root, run)
     const from = source.kind === 'git' ? source.url : source.folder
     this.#recorder.add({ type: 'fact', name: `source.${name}`, value: `${sources[name] ?? checkout.from} at ${checkout.commit}` })
@@ -332,6 +332,7 @@ export class LaneRunner {
         appendToLedger(this.#paths.ledger, { kind: 'command', ...command, env: this.#env, timeoutMs: stopTimeoutMs })
       },
       fact: (name, value) => { this.#recorder.add({ type: 'fact', name, value }) },
+      note: (text) => { this.#recorder.add({ type: 'note', text }) },
     }
   }
 
@@ -360,7 +361,7 @@ export class LaneRunner {
         const wiring = wire(facts as never, context)
         const agent = (): Promise<Agent> => this.#agent ??= this.#createAgent(this.#env)
         const session = {
-          name, definition, facts: facts as never, context, wiring, deadlineMs: options.stageTimeout * 1000,
+          name, definition, facts: facts as never, context, wiring, deadlineMs: budgetMsOf(definition, options),
           transcript: join(this.#paths.transcripts, `${plainName(name)}.jsonl`), record,
         }
         if (await this.#manual.takesOver(lane.name, session, agent)) {

@@ -57,16 +57,18 @@ export function suiteNameOf(layers: OptionLayers, defaultSuite: string): string 
 
 /**
  * All options of a run.
+ * @param suiteDefaults what the suite puts in place of the harness's own defaults
  * @throws UsageError for an unknown name, a value that does not fit, or options that exclude each other
  */
-export function resolveOptions(layers: OptionLayers, defaultSuite: string, suiteDefinitions: Definitions = {}): Options {
+export function resolveOptions(layers: OptionLayers, defaultSuite: string, suiteDefinitions: Definitions = {}, suiteDefaults: Partial<OptionValues> = {}): Options {
   const definitions: Definitions = { ...suiteDefinitions, ...optionDefinitions }
   refuseUnknown(layers, Object.keys(definitions))
+  const defaults: Readonly<Record<string, unknown>> = suiteDefaults
   const values: Record<string, unknown> = {}
   const origins: Record<string, string> = {}
   for (const [key, definition] of Object.entries(definitions)) {
     const given = find(key, layers)
-    values[key] = given === undefined ? definition.fallback : read(key, definition, given)
+    values[key] = given === undefined ? (defaults[key] ?? definition.fallback) : read(key, definition, given)
     if (definition.type === 'path' && given === undefined && typeof values[key] === 'string') values[key] = resolve(layers.cwd, values[key])
     if (given !== undefined) origins[key] = given.spelled
   }

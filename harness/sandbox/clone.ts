@@ -1,8 +1,9 @@
 import { cpSync, existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { Checkout, RunRequest, Source } from '../suite.ts'
+import type { Checkout, KnownSource, RunRequest, Source } from '../suite.ts'
 import { UsageError } from '../errors.ts'
+import { familyVariable } from '../options/definitions.ts'
 import { fail, verdictOf } from '../verdict.ts'
 
 type Run = (request: RunRequest) => Promise<string>
@@ -15,11 +16,15 @@ const fixedIdentity = {
 
 /**
  * Where a source comes from in this run: the suite's own place, or `asked` (SMOKE_SOURCE_*), at `ref` (SMOKE_REF_*).
- * @throws UsageError when a local path is not there, or a ref is asked of a folder, or twice
+ * @param name what the suite calls it
+ * @throws UsageError when no place is known, a local path is not there, or a ref is asked of a folder, or twice
  */
-export function effectiveSource(own: Source, asked: string | undefined, ref: string | undefined): Source {
+export function effectiveSource(own: Source, asked: string | undefined, ref: string | undefined, name: string): KnownSource {
   const source = asked === undefined ? own : parseSource(asked)
-  if (asked !== undefined && source.kind === 'git' && !source.url.includes(':') && !existsSync(source.url)) {
+  if (source.kind === 'asked') {
+    throw new UsageError(`the source "${name}" is not known here: this suite needs ${source.what}`, `name it: ${familyVariable('sources', name)}=/path/or/url or --source ${name}=/path/or/url, with #ref for a branch, tag or commit`)
+  }
+  if (source.kind === 'git' && !source.url.includes(':') && !existsSync(source.url)) {
     throw new UsageError(`the source ${source.url} does not exist here (looked for ${resolve(source.url)})`, 'name a directory, or a URL that git understands')
   }
   if (ref === undefined) return source
@@ -29,7 +34,7 @@ export function effectiveSource(own: Source, asked: string | undefined, ref: str
 }
 
 /** Splits `/path/or/url#ref`. */
-export function parseSource(text: string): Source {
+export function parseSource(text: string): KnownSource {
   const [url = '', ref] = text.split('#')
   return ref === undefined || ref === '' ? { kind: 'git', url } : { kind: 'git', url, ref }
 }
@@ -49,7 +54,7 @@ async function commitOf(ref: string, git: (args: readonly string[]) => Promise<s
 }
 
 /** Clones a source into `<workspace>/<name>`; a folder first becomes a repository in `<workspace>/sources/<name>`. */
-export async function cloneSource(name: string, source: Source, workspace: string, run: Run): Promise<Checkout> {
+export async function cloneSource(name: string, source: KnownSource, workspace: string, run: Run): Promise<Checkout> {
   const git = (args: readonly string[], cwd: string, env: Record<string, string> = {}): Promise<string> =>
     run({ name: `clone-${name}`, file: 'git', args, cwd, env })
   const path = join(workspace, name)

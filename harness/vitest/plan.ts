@@ -10,7 +10,7 @@ import { checkFamilyNames, resolveOptions, suiteNameOf, type Options } from '../
 import { effectiveSource } from '../sandbox/clone.ts'
 import { examineReuse, type ReusePlan } from '../sandbox/reuse.ts'
 import { checkCanHold, checkWorkspacePath, chooseWorkspacePath, newRunId, workspacePaths } from '../sandbox/workspace.ts'
-import type { AnyLane, AnySuite, Source } from '../suite.ts'
+import type { AnyLane, AnySuite, KnownSource } from '../suite.ts'
 import { loadSuite } from './find-suite.ts'
 import { laneOfFile } from './lane-file.ts'
 
@@ -26,7 +26,7 @@ export interface Plan {
   /** Versions of what was found on this machine. */
   readonly facts: Readonly<Record<string, string>>
   /** Where each source comes from in this run. */
-  readonly sources: Readonly<Record<string, Source>>
+  readonly sources: Readonly<Record<string, KnownSource>>
   readonly selected: readonly string[]
 }
 
@@ -54,12 +54,12 @@ export async function preparePlan(project: TestProject): Promise<Plan> {
   if (smokeConfig.problem !== undefined) throw new UsageError(smokeConfig.problem.what, smokeConfig.problem.remedy)
   const layers = { env: process.env, file: smokeConfig.file, cwd: process.cwd() }
   const suite = await loadSuite(project.config.root, suiteNameOf(layers, smokeDefaultSuite))
-  const options = resolveOptions(layers, smokeDefaultSuite, suite.options)
+  const options = resolveOptions(layers, smokeDefaultSuite, suite.options, suite.defaults)
   if (project.vitest.config.watch) throw new UsageError('lanes cannot run in watch mode: each needs a new sandbox', 'npx vitest run smoke')
   checkFamilyNames(options, { sources: Object.keys(suite.sources), ports: suite.ports })
   checkManualStage(options, suite)
   suite.checkOptions?.(options.own)
-  const sources = Object.fromEntries(Object.entries(suite.sources).map(([name, own]) => [name, effectiveSource(own, options.sources[name], options.refs[name])]))
+  const sources = Object.fromEntries(Object.entries(suite.sources).map(([name, own]) => [name, effectiveSource(own, options.sources[name], options.refs[name], name)]))
   const run = newRunId(new Date())
   const root = chooseWorkspacePath(options.workspace, run)
   const place = await examinePlace(root, { options, suite, sources, keepOut: neededDirectories(project.config.root, options, sources) })
@@ -88,7 +88,7 @@ function neededDirectories(root: string, { results, cacheDir, agentHome }: Optio
 interface PlaceParts {
   readonly options: Options
   readonly suite: AnySuite
-  readonly sources: Readonly<Record<string, Source>>
+  readonly sources: Readonly<Record<string, KnownSource>>
   readonly keepOut: readonly string[]
 }
 
@@ -114,7 +114,7 @@ async function examinePlace(root: string, { options, suite, sources, keepOut }: 
   return { kind: 'go on', reuse, done: Object.entries(marker.lanes).filter(([, outcome]) => outcome === 'passed').map(([lane]) => lane) }
 }
 
-const placeOf = (source: Source): { from: string; kind: Source['kind']; ref?: string } =>
+const placeOf = (source: KnownSource): { from: string; kind: KnownSource['kind']; ref?: string } =>
   source.kind === 'git' ? { from: source.url, kind: 'git', ...(source.ref !== undefined && { ref: source.ref }) } : { from: source.folder, kind: 'folder' }
 
 /** Ports that were asked for by number. */

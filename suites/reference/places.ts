@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import { PrerequisiteError } from '../../harness/errors.ts'
 import type { WorkspacePaths } from '../../harness/sandbox/workspace.ts'
 import type { ReceivedCall } from '../../harness/suite.ts'
+
+export { packagesFolder, pm2Program, versionOf } from '../../helpers/packages.ts'
 
 /** Where the reference stack keeps what it writes: all of it outside the clone. */
 export function configHome(paths: WorkspacePaths): string {
@@ -25,28 +25,6 @@ export const environmentFile = (paths: WorkspacePaths): string => join(configHom
 export const overlayFile = (paths: WorkspacePaths): string => join(configHome(paths), 'servers.local.json')
 
 export const intendedCatalogFile = (paths: WorkspacePaths): string => join(stateHome(paths), 'intended_catalog.json')
-
-/** The node_modules of this checkout of clone-smoke: the stack's packages come from there, so a run needs no network. */
-export function packagesFolder(): string {
-  const require = createRequire(import.meta.url)
-  return dirname(dirname(require.resolve('pm2/package.json')))
-}
-
-/** @throws PrerequisiteError */
-export function pm2Program(): string {
-  let manifest: string
-  try {
-    manifest = createRequire(import.meta.url).resolve('pm2/package.json')
-  } catch {
-    throw new PrerequisiteError('pm2 is not installed', 'npm ci')
-  }
-  return join(dirname(manifest), 'bin', 'pm2')
-}
-
-export function versionOf(packageName: string): string {
-  const file = join(packagesFolder(), packageName, 'package.json')
-  return z.object({ version: z.string() }).parse(JSON.parse(readFileSync(file, 'utf8'))).version
-}
 
 /** The files of the two repositories, which the sandbox turns into commits and clones. */
 export const sourceFolder = (name: 'stack' | 'proxy'): string => fileURLToPath(new URL(name, import.meta.url))

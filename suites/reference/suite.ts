@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { execa } from 'execa'
-import { PrerequisiteError, UsageError } from '../../harness/errors.ts'
+import { UsageError } from '../../harness/errors.ts'
 import { path } from '../../harness/options/definitions.ts'
 import { expectCleanRepository } from '../../helpers/git.ts'
+import { versionOnPath } from '../../helpers/programs.ts'
 import { bootstrap } from './lanes/bootstrap.ts'
 import { bundleTools } from './lanes/bundle-tools.ts'
 import { install } from './lanes/install.ts'
@@ -66,13 +66,6 @@ function wireAgent(facts: Up, { paths, env }: StepContext): AgentWiring {
     },
     receivedCalls: () => Promise.resolve(receivedCalls(paths)),
   }
-}
-
-/** Answers with what `<program> --version` says. @throws PrerequisiteError when it cannot be run */
-async function versionOnPath(program: string, remedy: string, env: NodeJS.ProcessEnv): Promise<string> {
-  const { stdout, failed } = await execa(program, ['--version'], { reject: false, stdin: 'ignore', env: { PATH: env.PATH }, extendEnv: false, timeout: 20_000 })
-  if (failed) throw new PrerequisiteError(`${program} is not on PATH`, remedy)
-  return stdout.replace('git version ', '').trim()
 }
 
 function findGit(env: NodeJS.ProcessEnv): Promise<string> {

@@ -1,21 +1,8 @@
-import { stage, step, type CallEvidence } from '../../../harness/suite.ts'
+import { stage, step } from '../../../harness/suite.ts'
 import { fail } from '../../../harness/verdict.ts'
+import { expectText, parseAnswer } from '../../../helpers/answers.ts'
 import { readCallLog, receivedCalls } from '../places.ts'
 import { lane, type Up } from '../states.ts'
-
-/** A tool's answer that was promised to be JSON. @throws VerdictError of class tool-failed with its start when it is not */
-export function parseAnswer(evidence: CallEvidence): unknown {
-  try {
-    return JSON.parse(evidence.text)
-  } catch {
-    throw fail('tool-failed', `${evidence.observed.tool} answered text that is not the JSON it promises: ${evidence.text.slice(0, 200) || '(nothing)'}`)
-  }
-}
-
-const expectText = (evidence: CallEvidence, wanted: string): Promise<void> => {
-  if (evidence.text.includes(wanted)) return Promise.resolve()
-  throw fail('not-effective', `the answer does not contain ${JSON.stringify(wanted)}; it starts: ${evidence.text.slice(0, 200)}`)
-}
 
 export const bundleTools = lane({
   name: 'bundle-tools',

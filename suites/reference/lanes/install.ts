@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { stage, step } from '../../../harness/suite.ts'
 import { fail } from '../../../harness/verdict.ts'
+import { parseAnswer } from '../../../helpers/answers.ts'
 import { listTools, withMcpClient } from '../../../helpers/mcp-client.ts'
 import { overlayFile } from '../places.ts'
 import { lane, serverToInstall, type Up } from '../states.ts'
-import { parseAnswer } from './bundle-tools.ts'
 
 const { name, alias } = serverToInstall
 

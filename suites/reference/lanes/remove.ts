@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { stage, step } from '../../../harness/suite.ts'
 import { fail } from '../../../harness/verdict.ts'
+import { parseAnswer } from '../../../helpers/answers.ts'
 import { listTools } from '../../../helpers/mcp-client.ts'
 import { expectSameTools } from '../checks.ts'
 import { intendedTools, overlayFile } from '../places.ts'
 import { lane, serverToInstall, type Installed } from '../states.ts'
-import { parseAnswer } from './bundle-tools.ts'
 
 const { alias } = serverToInstall
 
