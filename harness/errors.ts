@@ -20,8 +20,14 @@ export class PrerequisiteError extends Error {
   override readonly name = 'PrerequisiteError'
   readonly exitCode = 3
 
+  /** What is missing, without the remedy. */
+  readonly what: string
+  readonly remedy: string
+
   /** @param remedy the command that brings it */
-  constructor(message: string, remedy: string) {
-    super(`${message}\n  next: ${remedy}`)
+  constructor(what: string, remedy: string) {
+    super(`${what}\n  next: ${remedy}`)
+    this.what = what
+    this.remedy = remedy
   }
 }

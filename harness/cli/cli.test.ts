@@ -74,9 +74,31 @@ test.each([
   { args: ['run', '--help'], words: /--restart-timeout <seconds>[^]*--greeting <words>/ },
   { args: ['plan', '--help'], words: /--json/ },
   { args: ['cleanup', '--help'], words: /--dry-run/ },
+  { args: ['doctor', '--help'], words: /exit code 3/ },
   { args: ['schema'], words: /"restartTimeout"[^]*"greeting"/ },
 ])('clone-smoke $args explains itself', async ({ args, words }) => {
   expect((await typed(args, 0)).output()).toMatch(words)
+})
+
+test('doctor says what is there and what is missing, with the next thing to type, and makes nothing', async () => {
+  const well = await typed(['doctor', '--suite', 'toy'], 0)
+  expect(well.output()).toMatch(/^this machine\n {2}✓ node +v\d+[^]*✓ workspaces +\/.* GB free[^]*suite toy\n[^]*nothing is missing\n$/)
+  const ill = await typed(['doctor', '--agent-bin', '/no/agent', '--json'], 3)
+  const { ok, sections } = JSON.parse(ill.output()) as { ok: boolean; sections: { of: string; findings: { name: string; state: string; next?: string }[] }[] }
+  expect(ok).toBe(false)
+  expect(sections[0]?.findings.find(({ name }) => name === 'agent')).toMatchObject({ state: 'missing', next: expect.stringMatching(/\w/) as string })
+  expect((await typed(['doctor', '--agent-bin', '/no/agent'], 3)).output()).toMatch(/✗ agent +.*\/no\/agent[^]*next: [^]*1 thing is missing/)
+  const bare = await typed(['doctor', '--suite', 'reference'], 3, { PATH: '/no/such/folder' }, root)
+  expect(bare.output()).toMatch(/✗ git +[^]*next: [^]*things are missing/)
+  expect([well, ill, bare].map(({ temporary }) => readdirSync(temporary))).toEqual([[], [], []])
+})
+
+test('doctor names what a suite wants to be told, and a source that is not there', async () => {
+  const asked = type(['doctor', '--suite', 'stelae'], {}, root)
+  await asked.ended()
+  expect(asked.output()).toMatch(/- source stelae +to be named: [^]*next: --source stelae=/)
+  const wrong = await typed(['doctor', '--suite', 'reference', '--source', 'stack=/no/such/place'], 3, {}, root)
+  expect(wrong.output()).toMatch(/✗ source stack +the source \/no\/such\/place does not exist here/)
 })
 
 test('plan says what a run would do, and makes nothing', async () => {
@@ -84,7 +106,7 @@ test('plan says what a run would do, and makes nothing', async () => {
   const plan = JSON.parse(run.output()) as PlanRecord
   expect(plan.lanes.map(({ name, purpose }) => `${name} ${purpose}`)).toEqual(['start set-up', 'grow set-up', 'shrink selected'])
   expect(plan.lanes[0]?.steps).toEqual([{ name: 'prepare', kind: 'step', budgetSeconds: 5 }, { name: 'greet', kind: 'step', budgetSeconds: 5 }])
-  expect(plan.options.find(({ key }) => key === 'keep')).toEqual({ key: 'keep', value: 'failed', from: 'SMOKE_KEEP="failed"' })
+  expect(plan.options.find(({ key }) => key === 'keep')).toEqual({ key: 'keep', value: 'failed', from: '--keep "failed"' })
   expect(plan).toMatchObject({ suite: 'toy', workspace: join(base, 'w'), ports: { main: 'a free one' } })
   expect([readdirSync(run.temporary), existsSync(run.results), existsSync(join(base, 'w'))]).toEqual([[], false, false])
   const text = (await typed(['plan', 'look'], 0)).output()
@@ -112,7 +134,7 @@ test('smoke.config.ts is read, and flags win over it', async () => {
   writeFileSync(join(project, 'smoke.config.ts'), "export default { suite: 'toy', keep: 'failed', ports: { main: 23999 }, budgetScale: 2 }\n")
   const plan = JSON.parse((await typed(['plan', '--json', '--keep=always'], 0, {}, project)).output()) as PlanRecord
   const value = (key: string): unknown => plan.options.find((option) => option.key === key)
-  expect(value('keep')).toMatchObject({ value: 'always', from: 'SMOKE_KEEP="always"' })
+  expect(value('keep')).toMatchObject({ value: 'always', from: '--keep "always"' })
   expect(value('budgetScale')).toMatchObject({ value: 2, from: `budgetScale: 2 in ${join(project, 'smoke.config.ts')}` })
   expect(plan.ports).toEqual({ main: '23999' })
   writeFileSync(join(project, 'smoke.config.ts'), "export default { kep: 'failed' }\n")

@@ -6,6 +6,7 @@ const overview = `clone-smoke: does a fresh checkout of this really work?
 
   clone-smoke run [lane ...] [options]       run the lanes of a suite; without a lane, all of them
   clone-smoke plan [lane ...] [options]      say what a run would do, and make nothing; --json for programs
+  clone-smoke doctor [options]               say whether this machine has what a run needs; --json for programs
   clone-smoke cleanup [path ...]             end what is left of earlier runs and remove it; --dry-run only lists it
   clone-smoke schema                         JSON Schema of smoke.config.ts
 
@@ -22,10 +23,17 @@ temp dir (TMPDIR). A run that lives is never touched, nor a directory that is no
 
   --dry-run    only say what would be removed`
 
+const doctorHelp = `clone-smoke doctor [--suite <name>] [options of run] [--json]
+
+Says whether this machine has what a run needs, of one suite or of all: programs with their versions, room on the disk,
+the agent, the sources. What is missing comes with the command that brings it. Nothing is made; exit code 3 when
+something is missing.`
+
 /** Help for one command, or the overview. */
 export async function helpText(args: readonly string[], { env, cwd, stdout }: Surroundings): Promise<string> {
   const [command = ''] = args
   if (command === 'cleanup') return cleanupHelp
+  if (command === 'doctor') return doctorHelp
   if (command !== 'run' && command !== 'plan') return overview
   const own = await definitionsOf(findProject(cwd()), args, { env, cwd: cwd() })
   const rows = optionRows(own).map(({ flag, placeholder, fallback, help }) => [

@@ -1,5 +1,6 @@
 import { UsageError, PrerequisiteError } from '../errors.ts'
 import { cleanup } from './cleanup.ts'
+import { doctor } from './doctor.ts'
 import { helpText } from './help.ts'
 import { plan } from './plan.ts'
 import { run } from './run.ts'
@@ -15,7 +16,7 @@ export interface Surroundings {
 
 type Command = (args: readonly string[], around: Surroundings) => Promise<number>
 
-const commands: Readonly<Record<string, Command>> = { run, plan, cleanup, schema }
+const commands: Readonly<Record<string, Command>> = { run, plan, doctor, cleanup, schema }
 
 /** The program `clone-smoke`. Returns its exit code: 0 all is well, 1 a lane failed, 2 bad input, 3 something is missing, 128 + signal. */
 export async function main(args: readonly string[], around: Surroundings): Promise<number> {

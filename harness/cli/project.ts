@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { UsageError } from '../errors.ts'
 import { familyDefinitions, familyVariable, flagOf, variableOf } from '../options/definitions.ts'
 import { loadConfig } from '../options/load-config.ts'
-import { families, resolveOptions, suiteNameOf, type Definitions, type OptionLayers } from '../options/resolve.ts'
+import { families, resolveOptions, suiteNameOf, type Definitions, type OptionLayers, type Options } from '../options/resolve.ts'
 import type { AnySuite } from '../suite.ts'
 import { loadSuite, suiteNames } from '../vitest/find-suite.ts'
 import { parseArguments, type ParsedArguments } from './arguments.ts'
@@ -26,6 +26,9 @@ export interface Invocation {
   readonly rest: readonly string[]
   /** Names that mean a lane's file. */
   readonly lanes: readonly string[]
+  /** The suite that is asked for, or all of them. */
+  readonly suites: readonly AnySuite[]
+  readonly options: Options
   /** The environment that says the same as the flags. */
   readonly env: NodeJS.ProcessEnv
 }
@@ -55,7 +58,7 @@ export async function readInvocation(args: readonly string[], { env, cwd }: Surr
   for (const family of families) {
     for (const [name, value] of Object.entries(options[family])) fromFlags[familyVariable(family, name)] = value
   }
-  return { root, rest: parsed.rest, lanes: suites.flatMap((suite) => suite.lanes.map(({ name }) => name)), env: { ...env, ...fromFlags, SMOKE_CALLED_FROM: cwd(), SMOKE_TYPED: typedFlags(parsed) } }
+  return { root, rest: parsed.rest, suites, options, lanes: suites.flatMap((suite) => suite.lanes.map(({ name }) => name)), env: { ...env, ...fromFlags, SMOKE_CALLED_FROM: cwd(), SMOKE_TYPED: typedFlags(parsed) } }
 }
 
 /** For `asTyped`: which flag stands for which variable. */

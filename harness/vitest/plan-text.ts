@@ -1,3 +1,4 @@
+import { asTyped } from '../options/as-typed.ts'
 import { optionRows } from '../options/describe.ts'
 import { variableOf } from '../options/definitions.ts'
 import { budgetMsOf } from '../lanes/budget.ts'
@@ -39,7 +40,7 @@ export function planRecord(plan: Plan): PlanRecord {
   return {
     schema: 1, suite: suite.name, workspace: plan.root, place: places[place.kind], results: options.results,
     options: optionRows(suite.options).filter(({ key }) => !key.includes('.')).map(({ key }) => ({
-      key, value: { ...options, ...options.own }[key] ?? null, from: options.origins[key] ?? 'default',
+      key, value: { ...options, ...options.own }[key] ?? null, from: asTyped(options.origins[key] ?? 'default', process.env.SMOKE_TYPED),
     })),
     sources: Object.fromEntries(Object.entries(plan.sources).map(([name, source]) => [name, source.kind === 'git' ? `${source.url}${source.ref === undefined ? '' : `#${source.ref}`}` : source.folder])),
     ports: Object.fromEntries(suite.ports.map((name) => [name, options.ports[name] ?? earlier[name] ?? 'a free one'])),

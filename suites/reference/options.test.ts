@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { startChildRun, type ChildRun } from '../../harness/testing/child-run.ts'
-import { packagesFolder } from './places.ts'
+import { packagesFolder } from '../../helpers/packages.ts'
 
 const timeout = 180_000
 

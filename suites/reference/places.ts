@@ -5,8 +5,6 @@ import { z } from 'zod'
 import type { WorkspacePaths } from '../../harness/sandbox/workspace.ts'
 import type { ReceivedCall } from '../../harness/suite.ts'
 
-export { packagesFolder, pm2Program, versionOf } from '../../helpers/packages.ts'
-
 /** Where the reference stack keeps what it writes: all of it outside the clone. */
 export function configHome(paths: WorkspacePaths): string {
   return join(paths.root, 'config-home')

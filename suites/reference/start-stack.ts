@@ -3,7 +3,7 @@ import type { StepContext } from '../../harness/suite.ts'
 import { fail } from '../../harness/verdict.ts'
 import { listTools, probeInitialize } from '../../helpers/mcp-client.ts'
 import { waitFor } from '../../helpers/wait-for.ts'
-import { expectOnlyPort } from './checks.ts'
+import { expectOnlyPort } from '../../helpers/stack-checks.ts'
 import { pm2Home } from './places.ts'
 
 const stackName = 'reference-stack'

@@ -2,8 +2,9 @@ import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'nod
 import { basename, join } from 'node:path'
 import { restartStep, step } from '../../../harness/suite.ts'
 import { fail } from '../../../harness/verdict.ts'
-import { expectSameTools } from '../checks.ts'
-import { configHome, environmentFile, intendedTools, overlayFile, packagesFolder, pm2Home, pm2Program, stateHome } from '../places.ts'
+import { packagesFolder, pm2Program } from '../../../helpers/packages.ts'
+import { expectSameTools } from '../../../helpers/stack-checks.ts'
+import { configHome, environmentFile, intendedTools, overlayFile, pm2Home, stateHome } from '../places.ts'
 import { awaitReady, startStack } from '../start-stack.ts'
 import { lane } from '../states.ts'
 

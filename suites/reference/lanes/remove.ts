@@ -3,7 +3,7 @@ import { stage, step } from '../../../harness/suite.ts'
 import { fail } from '../../../harness/verdict.ts'
 import { parseAnswer } from '../../../helpers/answers.ts'
 import { listTools } from '../../../helpers/mcp-client.ts'
-import { expectSameTools } from '../checks.ts'
+import { expectSameTools } from '../../../helpers/stack-checks.ts'
 import { intendedTools, overlayFile } from '../places.ts'
 import { lane, serverToInstall, type Installed } from '../states.ts'
 

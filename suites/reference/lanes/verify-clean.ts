@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { step } from '../../../harness/suite.ts'
 import { listTools } from '../../../helpers/mcp-client.ts'
-import { expectOnlyPort, expectOnlyStackProcesses, expectSameTools } from '../checks.ts'
+import { expectOnlyPort, expectOnlyStackProcesses, expectSameTools } from '../../../helpers/stack-checks.ts'
 import { intendedTools, pm2Home } from '../places.ts'
 import { lane } from '../states.ts'
 

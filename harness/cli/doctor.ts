@@ -1,0 +1,123 @@
+import { accessSync, constants, existsSync, statfsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname } from 'node:path'
+import { findAgent } from '../agents/find-agent.ts'
+import { PrerequisiteError, UsageError } from '../errors.ts'
+import { effectiveSource } from '../sandbox/clone.ts'
+import type { AnySuite } from '../suite.ts'
+import type { Surroundings } from './main.ts'
+import { readInvocation, type Invocation } from './project.ts'
+
+/** One thing that a run needs of this machine. */
+interface Finding {
+  readonly name: string
+  /** `asked`: it is there as soon as whoever runs the suite names it. */
+  readonly state: 'there' | 'missing' | 'asked'
+  /** A version, a path, or what is wrong. */
+  readonly says: string
+  /** What to type. */
+  readonly next?: string
+}
+
+interface Section {
+  /** A suite, or this machine. */
+  readonly of: string
+  readonly findings: readonly Finding[]
+}
+
+/** A workspace of the reference suite takes some 60 MB, one of a stack with compilers and packages a gigabyte. Bytes. */
+const leastFree = 1e9
+
+/**
+ * `clone-smoke doctor [options] [--json]`: whether this machine has what the suite needs, or all suites when none is
+ * named, by the code that a run begins with. Nothing is made. Returns 3 when something is missing.
+ */
+export async function doctor(args: readonly string[], around: Surroundings): Promise<number> {
+  const json = args.includes('--json')
+  const invocation = await readInvocation(args.filter((argument) => argument !== '--json'), around)
+  const [stray] = invocation.rest
+  if (stray !== undefined) throw new UsageError(`doctor takes options alone, and not ${JSON.stringify(stray)}`, 'npx clone-smoke doctor [--suite <name>] [--json]')
+  const sections = [machine(invocation), ...await Promise.all(invocation.suites.map((suite) => suiteSection(suite, invocation)))]
+  const missing = sections.flatMap(({ findings }) => findings.filter(({ state }) => state === 'missing')).length
+  around.stdout.write(json ? `${JSON.stringify({ ok: missing === 0, sections }, null, 2)}\n` : `${textOf(sections, missing)}\n`)
+  return missing === 0 ? 0 : 3
+}
+
+function machine({ options }: Invocation): Section {
+  return {
+    of: 'this machine',
+    findings: [
+      attempt('node', () => process.version),
+      attempt('/proc', () => {
+        if (process.platform !== 'linux' || !existsSync('/proc/self/stat')) throw new PrerequisiteError(`clone-smoke needs Linux with /proc; this is ${process.platform}`, 'run it in a Linux machine or container')
+        return 'can be read'
+      }),
+      attempt('workspaces', () => room(options.workspace ?? tmpdir(), 'set TMPDIR or SMOKE_WORKSPACE to another place')),
+      attempt('results', () => room(options.results, 'set SMOKE_RESULTS to another place')),
+      attempt('agent', () => findAgent(options.agentBin)),
+    ],
+  }
+}
+
+async function suiteSection(suite: AnySuite, { options, env }: Invocation): Promise<Section> {
+  const programs = await Promise.all(suite.prerequisites.map(({ name, find }) => attemptLater(name, () => find(env))))
+  const sources = Object.entries(suite.sources).map(([name, own]): Finding => {
+    const asked = options.sources[name]
+    if (own.kind === 'asked' && asked === undefined) return { name: `source ${name}`, state: 'asked', says: `to be named: ${own.what}`, next: `--source ${name}=/path/or/url` }
+    return attempt(`source ${name}`, () => {
+      const source = effectiveSource(own, asked, options.refs[name], name)
+      return source.kind === 'folder' ? source.folder : source.url
+    })
+  })
+  return { of: `suite ${suite.name}`, findings: [...programs, ...sources] }
+}
+
+/** @throws PrerequisiteError when nothing can be written there, or there is too little room */
+function room(path: string, remedy: string): string {
+  let nearest = path
+  while (!existsSync(nearest)) nearest = dirname(nearest)
+  try {
+    accessSync(nearest, constants.W_OK)
+  } catch (error) {
+    throw new PrerequisiteError(`nothing can be written to ${nearest}: ${error instanceof Error ? error.message : String(error)}`, remedy)
+  }
+  const { bavail, bsize } = statfsSync(nearest)
+  const free = `${(bavail * bsize / 1e9).toFixed(1)} GB free`
+  if (bavail * bsize < leastFree) throw new PrerequisiteError(`${nearest} has ${free}, and a stack may need ${leastFree / 1e9} GB`, remedy)
+  return `${nearest}, ${free}`
+}
+
+function attempt(name: string, find: () => string): Finding {
+  try {
+    return { name, state: 'there', says: find() }
+  } catch (error) {
+    return missing(name, error)
+  }
+}
+
+async function attemptLater(name: string, find: () => Promise<string>): Promise<Finding> {
+  try {
+    return { name, state: 'there', says: await find() }
+  } catch (error) {
+    return missing(name, error)
+  }
+}
+
+function missing(name: string, error: unknown): Finding {
+  if (!(error instanceof PrerequisiteError) && !(error instanceof UsageError)) throw error
+  return { name, state: 'missing', says: error.what, next: error.remedy }
+}
+
+const signs = { there: '✓', missing: '✗', asked: '-' } as const
+
+function textOf(sections: readonly Section[], missing: number): string {
+  const width = Math.max(...sections.flatMap(({ findings }) => findings.map(({ name }) => name.length))) + 2
+  const lines = sections.flatMap(({ of, findings }) => [
+    of,
+    ...findings.flatMap(({ name, state, says, next }) => [
+      `  ${signs[state]} ${name.padEnd(width)}${says}`, ...(next === undefined ? [] : [`    ${''.padEnd(width)}next: ${next}`]),
+    ]),
+    '',
+  ])
+  return [...lines, missing === 0 ? 'nothing is missing' : `${missing} ${missing === 1 ? 'thing is' : 'things are'} missing`].join('\n')
+}

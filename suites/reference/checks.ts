@@ -1,1 +1,0 @@
-export { expectOnlyPort, expectOnlyStackProcesses, expectSameTools, sandboxListeners } from '../../helpers/stack-checks.ts'
