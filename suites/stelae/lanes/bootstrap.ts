@@ -30,10 +30,11 @@ export const bootstrap = lane({
     clone: step(60, 'clone'),
     // Downloads, where nothing is cached: some 40 packages, and the modules of the proxy.
     'python environment': step(300),
-    'proxy build': step(420),
     'environment file': step(20),
     'starter bundle': step(60),
     'render-proxy': step(20),
+    // Begun with the clones: nothing before the restart needs it.
+    'proxy build': step(420),
     restart: restartStep(10),
     readiness: step(30, 'readiness'),
     catalog: step(15, 'catalog'),
@@ -56,10 +57,10 @@ export const bootstrap = lane({
     const flags = restartArguments(offers.restartFlags)
 
     await step('python environment', (context) => providePython(context, placesIn(context.paths)))
-    await step('proxy build', (context) => build.finish(context))
     await step('environment file', (context) => writeEnvironment(context, offers))
     await step('starter bundle', (context) => installBundle(context, offers))
     await step('render-proxy', render)
+    await step('proxy build', (context) => build.finish(context))
     await step('restart', (context) => {
       context.fact('stelae.restart', flags.join(' '))
       return startStack(context, flags)
