@@ -183,7 +183,7 @@ test.each([
 
 test('of four processes that take over the same stale locks at once, one gets each', async () => {
   const stale = { pid: 999_999_999, startTime: 1, boot: bootId(), workspace: join(dir, 'gone') }
-  const count = 1500
+  const count = 500
   for (let port = 20_000; port < 20_000 + count; port += 1) writeFileSync(lockOf(port), JSON.stringify(stale))
   const runs = Array.from({ length: 4 }, (_, index) => start(fixture('takes-locks'), [locksModule, locks, '20000', String(count), join(dir, `w${index}`)]))
   for (const run of runs) expect(await run.line()).toBe('ready')

@@ -32,7 +32,7 @@ const longFaults = new Set(['wait', 'wait-with-many', 'grow-memory'])
 
 export const start = lane({
   name: 'start', proves: 'it starts', needs: 'nothing', leaves: 'up',
-  steps: { prepare: step(5), greet: step(longFaults.has(fault ?? '') ? 60 : fault === 'budget' ? 3 : 5) },
+  steps: { prepare: step(fault === 'large' ? 60 : 5), greet: step(longFaults.has(fault ?? '') ? 60 : fault === 'budget' ? 3 : 5) },
   work: async ({ step }) => {
     await step('prepare', async ({ paths, ports, run, env, undo }) => {
       if (fault === 'slow-stop') undo({ name: 'slow', file: process.execPath, args: ['-e', 'setTimeout(() => undefined, 3000)'], cwd: paths.root })
