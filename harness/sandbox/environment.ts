@@ -40,7 +40,10 @@ export function sandboxEnvironment(
     ...env,
     [markerVariable]: sandboxId,
     HOME: paths.home,
+    // All three: whoever cannot use the first, as when a test sets it to nowhere, asks for the others before it takes /tmp.
     TMPDIR: paths.temporary,
+    TEMP: paths.temporary,
+    TMP: paths.temporary,
     XDG_CONFIG_HOME: join(paths.home, '.config'),
     XDG_CACHE_HOME: join(paths.home, '.cache'),
     XDG_DATA_HOME: join(paths.home, '.local/share'),

@@ -78,6 +78,8 @@ export default suite({
   hostPaths: (home) => [
     ...['.env', '.env.local', 'proxy.template.local.json', 'tool_overrides.json', 'tool_aggregations.json', 'custom_tools.json', 'bundle_installs.json'].map((file) => join(home, '.config/stelae', file)),
     join(home, '.basic-memory/config.json'),
+    // Where a test of Stelae's own writes, test_plan_only_refuses_windows_mount, when no temporary directory is the sandbox's.
+    '/tmp/stelae-smoke-workspace-plan',
   ],
   // Twelve servers start at once, half of them in Python; 90 s is what Stelae's own harness gives a restart [seed].
   defaults: { restartTimeout: 90 },
