@@ -1,8 +1,6 @@
-/** Bad input: nothing was touched. Ends the program with exit code 2. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError'
-  readonly exitCode = 2
-
+/** Ends the program before anything is made: a sentence, what to do next, and an exit code; no stack trace. */
+export abstract class Refusal extends Error {
+  abstract readonly exitCode: number
   /** What happened, without the remedy. */
   readonly what: string
   readonly remedy: string
@@ -15,19 +13,14 @@ export class UsageError extends Error {
   }
 }
 
-/** Something the run needs is not on this machine; nothing was touched. Ends the program with exit code 3. */
-export class PrerequisiteError extends Error {
+/** Bad input: nothing was touched. */
+export class UsageError extends Refusal {
+  override readonly name = 'UsageError'
+  readonly exitCode = 2
+}
+
+/** Something the run needs is not on this machine; nothing was touched. The remedy is the command that brings it. */
+export class PrerequisiteError extends Refusal {
   override readonly name = 'PrerequisiteError'
   readonly exitCode = 3
-
-  /** What is missing, without the remedy. */
-  readonly what: string
-  readonly remedy: string
-
-  /** @param remedy the command that brings it */
-  constructor(what: string, remedy: string) {
-    super(`${what}\n  next: ${remedy}`)
-    this.what = what
-    this.remedy = remedy
-  }
 }

@@ -1,7 +1,7 @@
 import type { McpWiring, ObservedCall } from './agents/agent.ts'
 import type { OptionDefinition, OptionValues } from './options/definitions.ts'
 import type { RunningProcess } from './processes/process.ts'
-import type { WorkspacePaths } from './sandbox/workspace.ts'
+import type { WorkspacePaths } from './sandbox/workspace-paths.ts'
 import type { RestartRequest, RestartResult } from './stack/restart.ts'
 import type { StackDescription } from './stack/stack.ts'
 import type { VerdictClass } from './verdict.ts'

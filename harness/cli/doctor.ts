@@ -1,9 +1,12 @@
-import { accessSync, constants, existsSync, statfsSync } from 'node:fs'
+import { statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname } from 'node:path'
 import { findAgent } from '../agents/find-agent.ts'
-import { PrerequisiteError, UsageError } from '../errors.ts'
+import { PrerequisiteError, Refusal, UsageError } from '../errors.ts'
+import { variableOf } from '../options/definitions.ts'
+import { checkPlatform } from '../platform.ts'
 import { effectiveSource } from '../sandbox/clone.ts'
+import { checkCanHold, topmostToMake } from '../sandbox/workspace.ts'
 import type { AnySuite } from '../suite.ts'
 import type { Surroundings } from './main.ts'
 import { readInvocation, type Invocation } from './project.ts'
@@ -37,31 +40,28 @@ export async function doctor(args: readonly string[], around: Surroundings): Pro
   const invocation = await readInvocation(args.filter((argument) => argument !== '--json'), around)
   const [stray] = invocation.rest
   if (stray !== undefined) throw new UsageError(`doctor takes options alone, and not ${JSON.stringify(stray)}`, 'npx clone-smoke doctor [--suite <name>] [--json]')
-  const sections = [machine(invocation), ...await Promise.all(invocation.suites.map((suite) => suiteSection(suite, invocation)))]
+  const sections = await Promise.all([machine(invocation), ...invocation.suites.map((suite) => suiteSection(suite, invocation))])
   const missing = sections.flatMap(({ findings }) => findings.filter(({ state }) => state === 'missing')).length
   around.stdout.write(json ? `${JSON.stringify({ ok: missing === 0, sections }, null, 2)}\n` : `${textOf(sections, missing)}\n`)
   return missing === 0 ? 0 : 3
 }
 
-function machine({ options }: Invocation): Section {
+async function machine({ options }: Invocation): Promise<Section> {
   return {
     of: 'this machine',
-    findings: [
+    findings: await Promise.all([
       attempt('node', () => process.version),
-      attempt('/proc', () => {
-        if (process.platform !== 'linux' || !existsSync('/proc/self/stat')) throw new PrerequisiteError(`clone-smoke needs Linux with /proc; this is ${process.platform}`, 'run it in a Linux machine or container')
-        return 'can be read'
-      }),
-      attempt('workspaces', () => room(options.workspace ?? tmpdir(), 'set TMPDIR or SMOKE_WORKSPACE to another place')),
-      attempt('results', () => room(options.results, 'set SMOKE_RESULTS to another place')),
+      attempt('/proc', () => { checkPlatform(); return 'can be read' }),
+      attempt('workspaces', () => room(options.workspace === undefined ? 'TMPDIR' : variableOf('workspace'), options.workspace ?? tmpdir())),
+      attempt('results', () => room(variableOf('results'), options.results)),
       attempt('agent', () => findAgent(options.agentBin)),
-    ],
+    ]),
   }
 }
 
 async function suiteSection(suite: AnySuite, { options, env }: Invocation): Promise<Section> {
-  const programs = await Promise.all(suite.prerequisites.map(({ name, find }) => attemptLater(name, () => find(env))))
-  const sources = Object.entries(suite.sources).map(([name, own]): Finding => {
+  const programs = suite.prerequisites.map(({ name, find }) => attempt(name, () => find(env)))
+  const sources = Object.entries(suite.sources).map(([name, own]): Finding | Promise<Finding> => {
     const asked = options.sources[name]
     if (own.kind === 'asked' && asked === undefined) return { name: `source ${name}`, state: 'asked', says: `to be named: ${own.what}`, next: `--source ${name}=/path/or/url` }
     return attempt(`source ${name}`, () => {
@@ -69,43 +69,27 @@ async function suiteSection(suite: AnySuite, { options, env }: Invocation): Prom
       return source.kind === 'folder' ? source.folder : source.url
     })
   })
-  return { of: `suite ${suite.name}`, findings: [...programs, ...sources] }
+  return { of: `suite ${suite.name}`, findings: await Promise.all([...programs, ...sources]) }
 }
 
-/** @throws PrerequisiteError when nothing can be written there, or there is too little room */
-function room(path: string, remedy: string): string {
-  let nearest = path
-  while (!existsSync(nearest)) nearest = dirname(nearest)
-  try {
-    accessSync(nearest, constants.W_OK)
-  } catch (error) {
-    throw new PrerequisiteError(`nothing can be written to ${nearest}: ${error instanceof Error ? error.message : String(error)}`, remedy)
-  }
-  const { bavail, bsize } = statfsSync(nearest)
+/** @throws UsageError when nothing can be written there, PrerequisiteError when there is too little room */
+function room(variable: string, path: string): string {
+  checkCanHold(variable, path)
+  const toMake = topmostToMake(path)
+  const there = toMake === undefined ? path : dirname(toMake)
+  const { bavail, bsize } = statfsSync(there)
   const free = `${(bavail * bsize / 1e9).toFixed(1)} GB free`
-  if (bavail * bsize < leastFree) throw new PrerequisiteError(`${nearest} has ${free}, and a stack may need ${leastFree / 1e9} GB`, remedy)
-  return `${nearest}, ${free}`
+  if (bavail * bsize < leastFree) throw new PrerequisiteError(`${there} has ${free}, and a stack may need ${leastFree / 1e9} GB`, `free some, or set ${variable} to another place`)
+  return `${there}, ${free}`
 }
 
-function attempt(name: string, find: () => string): Finding {
-  try {
-    return { name, state: 'there', says: find() }
-  } catch (error) {
-    return missing(name, error)
-  }
-}
-
-async function attemptLater(name: string, find: () => Promise<string>): Promise<Finding> {
+async function attempt(name: string, find: () => string | Promise<string>): Promise<Finding> {
   try {
     return { name, state: 'there', says: await find() }
   } catch (error) {
-    return missing(name, error)
+    if (!(error instanceof Refusal)) throw error
+    return { name, state: 'missing', says: error.what, next: error.remedy }
   }
-}
-
-function missing(name: string, error: unknown): Finding {
-  if (!(error instanceof PrerequisiteError) && !(error instanceof UsageError)) throw error
-  return { name, state: 'missing', says: error.what, next: error.remedy }
 }
 
 const signs = { there: '✓', missing: '✗', asked: '-' } as const

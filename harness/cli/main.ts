@@ -1,4 +1,4 @@
-import { UsageError, PrerequisiteError } from '../errors.ts'
+import { Refusal, UsageError } from '../errors.ts'
 import { cleanup } from './cleanup.ts'
 import { doctor } from './doctor.ts'
 import { helpText } from './help.ts'
@@ -34,7 +34,7 @@ export async function main(args: readonly string[], around: Surroundings): Promi
     }
     return await command(rest, around)
   } catch (error) {
-    if (!(error instanceof UsageError) && !(error instanceof PrerequisiteError)) throw error
+    if (!(error instanceof Refusal)) throw error
     around.stderr.write(`clone-smoke: ${error.message}\n`)
     return error.exitCode
   }

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { markerVariable } from './ledger.ts'
-import type { WorkspacePaths } from './workspace.ts'
+import type { WorkspacePaths } from './workspace-paths.ts'
 
 /** Host variables a child may see; everything else stays outside. */
 const allowed = [

@@ -6,7 +6,7 @@ import { isAlive } from '../processes/table.ts'
 import { finishLedger, removeEmpty, removePath, removeWorkspace, salvageEvidence } from './finish.ts'
 import type { JanitorTask } from './start-janitor.ts'
 import { readLedger, sandboxOf, type LedgerEntry } from './ledger.ts'
-import { markerFile } from './owner.ts'
+import { isSameProcess, markerFile, type Owner } from './owner.ts'
 import { clearLocks, isLive } from './port-locks.ts'
 import { isHalfMade, readPlain } from './whole-file.ts'
 import { workspaceDirectories, workspacePaths, type WorkspacePaths } from './workspace-paths.ts'
@@ -57,7 +57,7 @@ async function undo({ ledger, workspace, results, made, owner, temporary }: Jani
     if (made !== undefined && namesIn(workspace).length === 0) removeEmpty(workspace, made)
   }
   removeHalfMade(temporary, /^clone-smoke-port-\d+\.json$/, owner.pid)
-  clearLocks(temporary, (lock) => lock.kind === 'owned' && lock.owner.pid === owner.pid && lock.owner.startTime === owner.startTime && !isLive(lock))
+  clearLocks(temporary, (lock) => lock.kind === 'owned' && isSameProcess(lock.owner, owner) && !isLive(lock))
 }
 
 /** What is there of a workspace without a ledger is only what every workspace begins with. */
@@ -83,10 +83,10 @@ function entriesOf(ledger: string): LedgerEntry[] {
   }
 }
 
-function isMarkedBy({ pid, startTime, boot }: JanitorTask['owner'], workspace: string): boolean {
+/** By hand, not by the marker's schema: the janitor is no larger than it must be. */
+function isMarkedBy(harness: Owner, workspace: string): boolean {
   try {
-    const { owner } = JSON.parse(readPlain(join(workspace, markerFile)) ?? '{}') as { owner?: Partial<JanitorTask['owner']> }
-    return owner?.pid === pid && owner.startTime === startTime && owner.boot === boot
+    return isSameProcess((JSON.parse(readPlain(join(workspace, markerFile)) ?? '{}') as { owner?: Partial<Owner> }).owner, harness)
   } catch {
     return false
   }

@@ -23,6 +23,11 @@ export function isOwned({ owner }: { readonly owner?: Owner | undefined }): bool
   return (owner.pids !== undefined && owner.pids !== pidNamespace()) || isAlive(owner)
 }
 
+/** The same process, of the same boot: a later one may have its pid. */
+export function isSameProcess(one: Partial<Owner> | undefined, other: Owner): boolean {
+  return one?.pid === other.pid && one.startTime === other.startTime && one.boot === other.boot
+}
+
 /** This process, as markers name it. */
 export function thisOwner(): Owner {
   const own = identify(process.pid)

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, constants, fstatSync, linkSync, lstatSync, openSync, readFileSync, readdirSync, renameSync, rmSync, unlinkSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { bootId, isAlive } from '../processes/table.ts'
-import { markerFile } from './owner.ts'
+import { isSameProcess, markerFile } from './owner.ts'
 import { createWhole } from './whole-file.ts'
 
 /*
@@ -41,7 +41,7 @@ export function lockPath(directory: string, port: number): string {
 }
 
 export function sameOwner(one: PortOwner, other: PortOwner): boolean {
-  return one.pid === other.pid && one.startTime === other.startTime && one.boot === other.boot && one.workspace === other.workspace
+  return isSameProcess(one, other) && one.workspace === other.workspace
 }
 
 /** True while the port must be left to the lock's owner: it lives, or its workspace is kept. */

@@ -16,7 +16,7 @@ import { compareWithSource, type Freshness } from './outdated.ts'
 import { whyNotOurs } from './ownership.ts'
 import { readState, type SandboxState } from './state.ts'
 import { readPlain } from './whole-file.ts'
-import { workspacePaths, type WorkspacePaths } from './workspace.ts'
+import { workspacePaths, type WorkspacePaths } from './workspace-paths.ts'
 
 export interface ReuseExpected {
   readonly suite: string

@@ -9,7 +9,7 @@ import { updateMarker } from './marker.ts'
 import { compareHost, snapshotHost, type HostSnapshot } from './host-paths.ts'
 import { releasePort, type PortOwner, type PortReservation } from './ports.ts'
 import type { Janitor } from './start-janitor.ts'
-import type { WorkspacePaths } from './workspace.ts'
+import type { WorkspacePaths } from './workspace-paths.ts'
 
 export interface Ending {
   readonly paths: WorkspacePaths

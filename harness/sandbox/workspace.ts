@@ -13,8 +13,6 @@ import { checkMayBeReplaced } from './protected.ts'
 import { createWhole } from './whole-file.ts'
 import { workspaceDirectories, workspacePaths, type WorkspacePaths } from './workspace-paths.ts'
 
-export { workspacePaths, type WorkspacePaths } from './workspace-paths.ts'
-
 /** Names of workspaces in the temporary directory begin with it. */
 export const workspacePrefix = 'clone-smoke-'
 

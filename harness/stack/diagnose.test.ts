@@ -229,6 +229,7 @@ test('what takes too long is cut off at the bound', async () => {
   signalProcess(await startReady(), 'SIGSTOP')
   const silent = await freePort()
   sandbox.stranger([fixture('mcp-server'), JSON.stringify({ port: silent, silent: true })])
+  await until('the silent server listens', () => portHolders([silent], () => []).length > 0)
   const { text } = await look({ boundMs: 3000, stack: { endpoints: { silent: `http://127.0.0.1:${silent}/mcp` } } })
   expect(text).toMatch(/silent http:\S+ does not answer initialize rightly\n {2}.*timeout/)
   expect(text).toContain('-- pm2/pm2.log')

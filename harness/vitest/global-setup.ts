@@ -3,7 +3,7 @@ import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { copyAgentSettings } from '../agents/find-agent.ts'
-import { PrerequisiteError, UsageError } from '../errors.ts'
+import { Refusal } from '../errors.ts'
 import { asTyped } from '../options/as-typed.ts'
 import { Recorder } from '../lanes/recorder.ts'
 import type { RunInfo } from '../lanes/run-info.ts'
@@ -16,7 +16,7 @@ import { makePlace, toBeMade } from './make-place.ts'
 import { janitorProgram, startJanitor } from '../sandbox/start-janitor.ts'
 import { thisOwner } from '../sandbox/owner.ts'
 import { tearDown } from '../sandbox/teardown.ts'
-import { workspacePaths } from '../sandbox/workspace.ts'
+import { workspacePaths } from '../sandbox/workspace-paths.ts'
 import { writeWhole } from '../sandbox/whole-file.ts'
 import { preparePlan } from './plan.ts'
 import { planRecord } from './plan-text.ts'
@@ -113,7 +113,7 @@ async function orExit<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    if (!(error instanceof UsageError) && !(error instanceof PrerequisiteError)) throw error
+    if (!(error instanceof Refusal)) throw error
     process.stderr.write(`\nclone-smoke: ${asTyped(error.message, process.env.SMOKE_TYPED)}\n`)
     process.exit(error.exitCode)
   }

@@ -6,10 +6,11 @@ import { ledgerOf } from '../sandbox/dead-workspace.ts'
 import { finishLedger, ownedProcesses, removeEmpty, removeWorkspace } from '../sandbox/finish.ts'
 import { appendToLedger, readLedger, sandboxOf, type LedgerEntry } from '../sandbox/ledger.ts'
 import { ownerOf, readMarker, updateMarker } from '../sandbox/marker.ts'
-import { thisOwner } from '../sandbox/owner.ts'
+import { isSameProcess, thisOwner } from '../sandbox/owner.ts'
 import { releasePort, reservePort, type PortOwner, type PortReservation } from '../sandbox/ports.ts'
 import { renewLedger } from '../sandbox/renew-ledger.ts'
-import { adoptWorkspace, createWorkspace, replaceContent, topmostToMake, workspacePaths, type WorkspacePaths } from '../sandbox/workspace.ts'
+import { adoptWorkspace, createWorkspace, replaceContent, topmostToMake } from '../sandbox/workspace.ts'
+import { workspacePaths, type WorkspacePaths } from '../sandbox/workspace-paths.ts'
 import { numbers, type Plan } from './plan.ts'
 
 export interface MadePlace {
@@ -94,11 +95,7 @@ export function toBeMade({ root, place }: Plan): string | undefined {
   return topmostToMake(root) ?? (place.kind === 'new' ? undefined : sandboxOf(ledgerOf(root))?.made)
 }
 
-function isOurs(root: string): boolean {
-  const owner = ownerOf(readMarker(root))
-  const self = thisOwner()
-  return owner?.pid === self.pid && owner.startTime === self.startTime && owner.boot === self.boot
-}
+const isOurs = (root: string): boolean => isSameProcess(ownerOf(readMarker(root)), thisOwner())
 
 function createUnlessTaken(root: string, about: Parameters<typeof createWorkspace>[1]): string | undefined {
   try {

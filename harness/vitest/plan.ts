@@ -3,13 +3,15 @@ import { tmpdir } from 'node:os'
 import { isAbsolute, join, sep } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { checkAgentSettings, findAgent } from '../agents/find-agent.ts'
-import { PrerequisiteError, UsageError } from '../errors.ts'
+import { UsageError } from '../errors.ts'
 import { variableOf } from '../options/definitions.ts'
 import { nearestOf } from '../options/nearest.ts'
 import { checkFamilyNames, resolveOptions, suiteNameOf, type Options } from '../options/resolve.ts'
+import { checkPlatform } from '../platform.ts'
 import { effectiveSource } from '../sandbox/clone.ts'
 import { examineReuse, type ReusePlan } from '../sandbox/reuse.ts'
-import { checkCanHold, checkWorkspacePath, chooseWorkspacePath, newRunId, workspacePaths } from '../sandbox/workspace.ts'
+import { checkCanHold, checkWorkspacePath, chooseWorkspacePath, newRunId } from '../sandbox/workspace.ts'
+import { workspacePaths } from '../sandbox/workspace-paths.ts'
 import type { AnyLane, AnySuite, KnownSource } from '../suite.ts'
 import { loadSuite } from './find-suite.ts'
 import { laneOfFile } from './lane-file.ts'
@@ -46,9 +48,7 @@ export type Place =
  * @throws UsageError, PrerequisiteError
  */
 export async function preparePlan(project: TestProject): Promise<Plan> {
-  if (process.platform !== 'linux' || !existsSync('/proc/self/stat')) {
-    throw new PrerequisiteError(`clone-smoke needs Linux with /proc; this is ${process.platform}`, 'run it in a Linux machine or container')
-  }
+  checkPlatform()
   if (!existsSync(tmpdir())) throw new UsageError(`the temp dir ${tmpdir()} does not exist`, 'set TMPDIR to a directory that does')
   const { smokeDefaultSuite, smokeConfig } = project.getProvidedContext()
   if (smokeConfig.problem !== undefined) throw new UsageError(smokeConfig.problem.what, smokeConfig.problem.remedy)

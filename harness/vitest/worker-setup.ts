@@ -1,7 +1,7 @@
 import { inject } from 'vitest'
 import { identify } from '../processes/table.ts'
 import { appendToLedger } from '../sandbox/ledger.ts'
-import { workspacePaths } from '../sandbox/workspace.ts'
+import { workspacePaths } from '../sandbox/workspace-paths.ts'
 
 /**
  * Runs in the worker before each lane file. Ctrl+C reaches the whole process group: the worker must outlive it, or the

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import type { WorkspacePaths } from '../../harness/sandbox/workspace.ts'
+import type { WorkspacePaths } from '../../harness/sandbox/workspace-paths.ts'
 import type { ReceivedCall } from '../../harness/suite.ts'
 
 /** Where the reference stack keeps what it writes: all of it outside the clone. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { WorkspacePaths } from '../../harness/sandbox/workspace.ts'
+import type { WorkspacePaths } from '../../harness/sandbox/workspace-paths.ts'
 
 /** Where everything of this suite is in the workspace. Stelae wants its proxy in `<apps>/mcp-proxy`: the workspace is its apps directory. */
 export interface Places {

@@ -30,10 +30,11 @@ export const bundleTools = lane({
         },
         {
           server: 'stelae', tool: 'grep', arguments: { pattern: 'manage_stelae', paths: [readmePath], recursive: false, regexp: false, line_number: true },
-          effect: 'the answer names lines of the README',
+          effect: 'the answer names lines of the README, or none where the word is not in it',
           verifyEffect: (evidence, { facts }) => {
-            if (!readFileSync(join(facts.stelae, 'README.md'), 'utf8').includes('manage_stelae')) return Promise.resolve()
-            return expectText(evidence, 'line_num')
+            if (readFileSync(join(facts.stelae, 'README.md'), 'utf8').includes('manage_stelae')) return expectText(evidence, 'line_num')
+            if (!evidence.text.includes('line_num')) return Promise.resolve()
+            throw fail('not-effective', `grep names lines of a README without the word: ${evidence.text.slice(0, 200)}`)
           },
         },
         {
