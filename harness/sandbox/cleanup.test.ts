@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { waitFor } from '../../helpers/wait-for.ts'
 import { bootId, identify, isAlive, type ProcessIdentity } from '../processes/table.ts'
+import { Bystanders } from '../testing/bystanders.ts'
 import { cleanAbandoned, cleanWorkspace, findWorkspaces } from './cleanup.ts'
 import { startCallers, type Callers } from './fixtures/callers.ts'
 import { appendToLedger, type LedgerEntry } from './ledger.ts'
@@ -13,40 +14,25 @@ import { updateMarker, type Marker } from './marker.ts'
 import { markerFile } from './owner.ts'
 import { createWorkspace } from './workspace.ts'
 
-const forever = 'setInterval(() => undefined, 1000)'
 const daemonises = fileURLToPath(new URL('../processes/fixtures/daemonises.mjs', import.meta.url))
 const dead = { pid: 1, startTime: -1, boot: bootId() }
 
 let dir: string
 /** Stands for the machine's temp dir: the test cleans nobody else's. */
 let temp: string
-let started: ProcessIdentity[]
+const bystanders = new Bystanders()
 let callers: Callers | undefined
 beforeEach(() => {
   dir = realpathSync(mkdtempSync(join(tmpdir(), 'clean-')))
   temp = join(dir, 'temp')
   mkdirSync(temp)
-  started = []
 })
 afterEach(async () => {
   await callers?.end()
   callers = undefined
-  for (const identity of started) if (isAlive(identity)) process.kill(identity.pid, 'SIGKILL')
+  bystanders.end()
   rmSync(dir, { recursive: true, force: true })
 })
-
-function watch(pid: number | undefined): ProcessIdentity {
-  const identity = pid === undefined ? undefined : identify(pid)
-  if (!identity) throw new Error('the process did not start')
-  started.push(identity)
-  return identity
-}
-
-function startProcess(options: { env?: Record<string, string>; cwd?: string } = {}): ProcessIdentity {
-  const child = spawn(process.execPath, ['-e', forever], { stdio: 'ignore', cwd: '/', env: {}, detached: true, ...options })
-  child.unref()
-  return watch(child.pid)
-}
 
 /** A daemon whose parent is gone, in a session that no ledger knows: only the sandbox's id tells whose it is. */
 async function startDaemon(sandbox: string): Promise<ProcessIdentity> {
@@ -54,7 +40,7 @@ async function startDaemon(sandbox: string): Promise<ProcessIdentity> {
   let text = ''
   child.stdout.on('data', (chunk) => { text += String(chunk) })
   await new Promise((resolve) => child.once('close', resolve))
-  return watch(Number(/daemon (\d+)/.exec(text)?.[1]))
+  return bystanders.watch(Number(/daemon (\d+)/.exec(text)?.[1]))
 }
 
 interface Made {
@@ -78,7 +64,7 @@ function makeWorkspace(name: string, { keep = false, ledger = true, ...change }:
 
 /** Stands for another run's janitor: a child of nobody here that has its title and ledger, and never ends by itself. */
 async function startIdleJanitor(root: string): Promise<ProcessIdentity> {
-  const args = JSON.stringify(['-e', forever, 'clone-smoke-janitor', '0', join(root, 'ledger.ndjson')])
+  const args = JSON.stringify(['-e', 'setInterval(() => undefined, 1000)', 'clone-smoke-janitor', '0', join(root, 'ledger.ndjson')])
   const parent = spawn(process.execPath, ['-e', `
     const child = require('node:child_process').spawn(process.execPath, ${args}, { stdio: 'ignore', cwd: '/', env: {}, detached: true })
     child.unref()
@@ -86,14 +72,14 @@ async function startIdleJanitor(root: string): Promise<ProcessIdentity> {
   let text = ''
   parent.stdout.on('data', (chunk) => { text += String(chunk) })
   await new Promise((resolve) => parent.once('close', resolve))
-  return watch(Number(text))
+  return bystanders.watch(Number(text))
 }
 
 const conditions = (): Record<string, string> =>
   Object.fromEntries(findWorkspaces(temp).map(({ path, condition }) => [path.slice(temp.length + '/clone-smoke-'.length), condition]))
 
 test('a live neighbour is found alive and survives, with its daemon', async () => {
-  const owner = startProcess()
+  const owner = bystanders.start()
   const { root, sandbox } = makeWorkspace('a', { owner: { ...owner, boot: bootId() } })
   const daemon = await startDaemon(sandbox)
   expect(findWorkspaces(temp)).toMatchObject([{ path: root, condition: 'alive', run: 'run-a', owner: { pid: owner.pid } }])
@@ -105,7 +91,7 @@ test('a live neighbour is found alive and survives, with its daemon', async () =
 test('an abandoned one goes with its daemon, its process in the ledger and its port locks', async () => {
   const { root, sandbox, add } = makeWorkspace('a')
   const daemon = await startDaemon(sandbox)
-  const recorded = startProcess()
+  const recorded = bystanders.start()
   add({ kind: 'session', name: 'x', leader: recorded })
   const stranger = await startDaemon('another sandbox')
   const lock = (name: string, workspace: string): void => { writeFileSync(join(temp, `clone-smoke-port-${name}.json`), JSON.stringify({ ...dead, workspace })) }
@@ -210,7 +196,7 @@ test('a ledger that tells of another directory is not followed; processes are fo
   const moved = join(temp, 'clone-smoke-b')
   renameSync(root, moved)
   updateMarker(moved, { owner: { ...dead, startTime: identify(process.pid)?.startTime ?? 0 } })
-  const inside = startProcess({ cwd: moved })
+  const inside = bystanders.start({ cwd: moved })
   const marked = await startDaemon(`run@${root}`)
   expect(await cleanWorkspace(moved, temp)).toEqual({ ended: 2, leftovers: [] })
   expect([isAlive(inside), isAlive(marked), existsSync(moved), harmed()]).toEqual([false, false, false, false])
@@ -250,7 +236,7 @@ test('a directory of the user is emptied, and what was made to hold a workspace 
 
 test('one whose run died before its ledger was written goes too', async () => {
   const { root } = makeWorkspace('a', { ledger: false, owner: { ...dead, startTime: identify(process.pid)?.startTime ?? 0 } })
-  const inside = startProcess({ cwd: join(root, 'home') })
+  const inside = bystanders.start({ cwd: join(root, 'home') })
   expect(await cleanAbandoned(temp)).toEqual([expect.stringContaining('ended 1 process of it')])
   expect([isAlive(inside), existsSync(root)]).toEqual([false, false])
 })
@@ -303,7 +289,7 @@ test('several cleaners at once: one cleans, none fails', async () => {
 })
 
 test('eight workspaces at once: the six that are abandoned go, each with its daemon', async () => {
-  const owner = startProcess()
+  const owner = bystanders.start()
   const all = [0, 1, 2, 3, 4, 5, 6, 7].map((index) => makeWorkspace(String(index), {
     ...(index === 3 && { kept: true }), ...(index === 6 && { owner: { ...owner, boot: bootId() } }),
   }))

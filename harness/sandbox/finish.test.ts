@@ -1,28 +1,27 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { waitFor } from '../../helpers/wait-for.ts'
 import { createProcessHost } from '../processes/host.ts'
-import { bootId, identify, isAlive, type ProcessIdentity } from '../processes/table.ts'
+import { bootId, identify, isAlive } from '../processes/table.ts'
 import { finishLedger, ownedProcesses, removeWorkspace, salvageEvidence } from './finish.ts'
 import { appendToLedger, readLedger } from './ledger.ts'
 import { compiled } from './fixtures/compiled.ts'
 import { makeOpenTemporary } from '../testing/open-temporary.ts'
+import { Bystanders } from '../testing/bystanders.ts'
 
-const forever = 'setInterval(() => undefined, 1000)'
 const daemonises = fileURLToPath(new URL('../processes/fixtures/daemonises.mjs', import.meta.url))
 
 let dir: string
-let started: ProcessIdentity[]
+const bystanders = new Bystanders()
 beforeEach(() => {
   dir = makeOpenTemporary('finish-test-')
   mkdirSync(join(dir, 'workspace'))
-  started = []
 })
 afterEach(() => {
-  for (const identity of started) if (isAlive(identity)) process.kill(identity.pid, 'SIGKILL')
+  bystanders.end()
   rmSync(dir, { recursive: true, force: true })
 })
 
@@ -36,20 +35,6 @@ function openLedger(more: { keep?: boolean; boot?: string; since?: number } = {}
   return file
 }
 
-/** A process outside any ledger, watched so that the test ends it whatever happens. */
-function startProcess(options: { env?: Record<string, string>; cwd?: string; detached?: boolean } = {}): ProcessIdentity {
-  const child = spawn(process.execPath, ['-e', forever], { stdio: 'ignore', cwd: '/', env: {}, ...options })
-  child.unref()
-  return watch(child.pid)
-}
-
-function watch(pid: number | undefined): ProcessIdentity {
-  const identity = pid === undefined ? undefined : identify(pid)
-  if (!identity) throw new Error('the process did not start')
-  started.push(identity)
-  return identity
-}
-
 test.each([
   { owned: true, why: 'the marker in its environment', options: () => ({ env: { SMOKE_SANDBOX_ID: `id-of-${dir}` } }) },
   { owned: true, why: 'its working directory in the workspace', options: () => ({ cwd: join(dir, 'workspace') }) },
@@ -61,7 +46,7 @@ test.each([
   { owned: false, why: 'nothing that ties it to the sandbox', options: () => ({}) },
 ])('a process with $why is owned: $owned', async ({ owned, options }) => {
   const file = openLedger()
-  const identity = startProcess(options())
+  const identity = bystanders.start(options())
   await waitFor(() => (isAlive(identity) ? true : undefined), { deadlineMs: 5000, otherwise: () => new Error('never alive') })
   expect(ownedProcesses(readLedger(file), { harness: false }).some(({ pid }) => pid === identity.pid)).toBe(owned)
   const result = await finishLedger(file, { harness: false })
@@ -71,7 +56,7 @@ test.each([
 
 test('a recorded session is owned, a later one with the same number is not', () => {
   const file = openLedger()
-  const leader = startProcess({ detached: true })
+  const leader = bystanders.start()
   appendToLedger(file, { kind: 'session', name: 'x', leader: { pid: leader.pid, startTime: leader.startTime + 1 } })
   expect(ownedProcesses(readLedger(file), { harness: false })).toEqual([])
   appendToLedger(file, { kind: 'session', name: 'x', leader })
@@ -84,13 +69,13 @@ test('a recorded session is owned, a later one with the same number is not', () 
 
 test('a ledger of an earlier boot ends nothing', async () => {
   const file = openLedger({ boot: 'another boot' })
-  const identity = startProcess({ env: { SMOKE_SANDBOX_ID: `id-of-${dir}` } })
+  const identity = bystanders.start({ env: { SMOKE_SANDBOX_ID: `id-of-${dir}` } })
   await finishLedger(file, { harness: false })
   expect(isAlive(identity)).toBe(true)
 })
 
 test('a process that is older than the sandbox is a stranger, also inside its directory', async () => {
-  const identity = startProcess({ cwd: join(dir, 'workspace') })
+  const identity = bystanders.start({ cwd: join(dir, 'workspace') })
   const file = openLedger({ since: identity.startTime + 1 })
   await finishLedger(file, { harness: false })
   expect(isAlive(identity)).toBe(true)
@@ -104,7 +89,7 @@ test('finds a daemon that left its session, by its marker', async () => {
     stdout: join(dir, 'out.log'), stderr: join(dir, 'out.log'), deadlineMs: 10_000,
   })
   await child.ended
-  const daemon = watch(Number(/daemon (\d+)/.exec(readFileSync(join(dir, 'out.log'), 'utf8'))?.[1]))
+  const daemon = bystanders.watch(Number(/daemon (\d+)/.exec(readFileSync(join(dir, 'out.log'), 'utf8'))?.[1]))
   expect(isAlive(daemon)).toBe(true)
   expect(await finishLedger(file, { harness: false })).toEqual({ ended: 1, leftovers: [] })
   expect(isAlive(daemon)).toBe(false)

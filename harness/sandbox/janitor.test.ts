@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { waitFor } from '../../helpers/wait-for.ts'
 import { bootId, identify, isAlive, readProcesses, type ProcessIdentity } from '../processes/table.ts'
 import { makeOpenTemporary } from '../testing/open-temporary.ts'
+import { Bystanders } from '../testing/bystanders.ts'
 import { janitorOf } from './find-janitor.ts'
 import { appendToLedger } from './ledger.ts'
 import { updateMarker } from './marker.ts'
@@ -18,25 +19,17 @@ import { createWorkspace } from './workspace.ts'
 let dir: string
 let workspace: string
 let temporary: string
-let started: ProcessIdentity[]
+const bystanders = new Bystanders()
 beforeEach(() => {
   dir = makeOpenTemporary('janitor-test-')
   workspace = join(dir, 'made', 'workspace')
   temporary = join(dir, 'temp')
   mkdirSync(temporary)
-  started = []
 })
 afterEach(() => {
-  for (const identity of started) if (isAlive(identity)) process.kill(identity.pid, 'SIGKILL')
+  bystanders.end()
   rmSync(dir, { recursive: true, force: true })
 })
-
-function watch(pid: number | undefined): ProcessIdentity {
-  const identity = pid === undefined ? undefined : identify(pid)
-  if (!identity) throw new Error('the process did not start')
-  started.push(identity)
-  return identity
-}
 
 interface Harness {
   readonly owner: Owner
@@ -67,7 +60,7 @@ async function startHarness(): Promise<Harness> {
       line.once('data', () => console.log(janitor.pid))
       line.write(text + '\\n')
     })`], { stdio: ['pipe', 'pipe', 'inherit'] })
-  const self = watch(child.pid)
+  const self = bystanders.watch(child.pid)
   const owner = { ...self, boot: bootId() }
   let janitor: ProcessIdentity | undefined
   return {
@@ -78,7 +71,7 @@ async function startHarness(): Promise<Harness> {
       }
       child.stdin?.write(`${JSON.stringify(task)}\n`)
       const pid = await new Promise<string>((resolve) => child.stdout?.once('data', (text) => { resolve(String(text)) }))
-      janitor = watch(Number(pid))
+      janitor = bystanders.watch(Number(pid))
       return janitor
     },
     says: async (text) => {
@@ -189,9 +182,9 @@ test.each([{ keep: false }, { keep: true }])('the ledger of a harness that was k
   appendToLedger(ledger, entry(workspace, { keep }))
   writeFileSync(join(workspace, 'transcripts', 'a.jsonl'), 'one line\n')
   const forever = ['-e', 'setInterval(() => undefined, 1000)']
-  const worker = watch(spawn(process.execPath, forever, { stdio: 'ignore', detached: true, env: {} }).pid)
+  const worker = bystanders.watch(spawn(process.execPath, forever, { stdio: 'ignore', detached: true, env: {} }).pid)
   appendToLedger(ledger, { kind: 'harness', process: worker })
-  const orphan = watch(spawn(process.execPath, forever, { stdio: 'ignore', detached: true, env: { SMOKE_SANDBOX_ID: `id-of-${dir}` } }).pid)
+  const orphan = bystanders.watch(spawn(process.execPath, forever, { stdio: 'ignore', detached: true, env: { SMOKE_SANDBOX_ID: `id-of-${dir}` } }).pid)
   await harness.dies()
   expect([isAlive(worker), isAlive(orphan), existsSync(workspace)]).toEqual([false, false, keep])
   expect(readFileSync(join(dir, 'results', 'transcripts', 'a.jsonl'), 'utf8')).toBe('one line\n')
@@ -233,7 +226,7 @@ test('it is ready when it says so, has a session of its own, and ends with `done
   const info = readProcesses().find(({ pid, ppid }) => ppid === process.pid && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(ledger))
   expect(info).toMatchObject({ session: info?.pid })
   janitor.done()
-  process.kill(watch(info?.pid).pid, 'SIGKILL')
+  process.kill(bystanders.watch(info?.pid).pid, 'SIGKILL')
 })
 
 test('a janitor that does not start is told', async () => {

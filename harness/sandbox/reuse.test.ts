@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { UsageError } from '../errors.ts'
-import { bootId, identify, isAlive, type ProcessIdentity } from '../processes/table.ts'
+import { bootId, identify, type ProcessIdentity } from '../processes/table.ts'
+import { Bystanders } from '../testing/bystanders.ts'
 import { appendToLedger } from './ledger.ts'
 import { examineReuse, type ReuseExpected } from './reuse.ts'
 import { readState, writeState } from './state.ts'
@@ -20,7 +21,7 @@ let root: string
 let origin: string
 let commit: string
 let port: number
-let started: ProcessIdentity[]
+const bystanders = new Bystanders()
 const envFile = (): string => join(root, 'stack.env')
 const env = { PATH: process.env.PATH ?? '', HOME: '/nonexistent', GIT_CONFIG_GLOBAL: '/dev/null' }
 const git = (cwd: string, ...args: string[]): string =>
@@ -30,7 +31,6 @@ const commitIn = (path: string): void => { git(path, 'commit', '--quiet', '--all
 /** A workspace in which everything fits; each test breaks one thing. */
 beforeEach(async () => {
   dir = realpathSync(mkdtempSync(join(tmpdir(), 'reuse-')))
-  started = []
   origin = join(dir, 'origin')
   git(dir, 'init', '--quiet', '--initial-branch=main', origin)
   commitIn(origin)
@@ -45,7 +45,7 @@ beforeEach(async () => {
   writeFileSync(envFile(), `WEB_PORT=${port}\n`)
 })
 afterEach(() => {
-  for (const identity of started) if (isAlive(identity)) process.kill(identity.pid, 'SIGKILL')
+  bystanders.end()
   rmSync(dir, { recursive: true, force: true })
 })
 
@@ -69,9 +69,7 @@ async function listen(options: { env?: Record<string, string>; host?: string } =
   const child = spawn(process.execPath, ['-e', `require('net').createServer().listen(${port}, '${host}', () => console.log('ready'))`], {
     stdio: ['ignore', 'pipe', 'ignore'], cwd: '/', env: {}, ...more,
   })
-  const identity = identify(child.pid ?? 0)
-  if (!identity) throw new Error('the process did not start')
-  started.push(identity)
+  const identity = bystanders.watch(child.pid)
   await new Promise((resolve) => child.stdout.once('data', resolve))
   return identity
 }

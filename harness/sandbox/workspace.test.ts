@@ -1,11 +1,11 @@
-import { spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { waitFor } from '../../helpers/wait-for.ts'
 import { UsageError } from '../errors.ts'
-import { bootId, identify, isAlive, type ProcessIdentity } from '../processes/table.ts'
+import { bootId, isAlive } from '../processes/table.ts'
+import { Bystanders } from '../testing/bystanders.ts'
 import { claim } from './claim.ts'
 import { startCallers, type Callers } from './fixtures/callers.ts'
 import { appendToLedger } from './ledger.ts'
@@ -18,15 +18,14 @@ const dead = { pid: 1, startTime: -1, boot: bootId() }
 
 let dir: string
 let callers: Callers | undefined
-let started: ProcessIdentity[]
+const bystanders = new Bystanders()
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'ws-'))
-  started = []
 })
 afterEach(async () => {
   await callers?.end()
   callers = undefined
-  for (const identity of started) if (isAlive(identity)) process.kill(identity.pid, 'SIGKILL')
+  bystanders.end()
   rmSync(dir, { recursive: true, force: true })
 })
 
@@ -123,11 +122,7 @@ test.each([
 
 test('what still runs of a dead workspace is ended before it is emptied, and nothing is emptied under another process', async () => {
   const root = makeDead()
-  const child = spawn(process.execPath, ['-e', 'setInterval(() => undefined, 1000)'], { stdio: 'ignore', cwd: root, env: {}, detached: true })
-  child.unref()
-  const identity = identify(child.pid ?? 0)
-  if (!identity) throw new Error('the process did not start')
-  started.push(identity)
+  const identity = bystanders.start({ cwd: root })
   appendToLedger(join(root, 'ledger.ndjson'), { kind: 'sandbox', id: 'id-1', workspace: root, results: join(dir, 'results'), boot: bootId(), keep: false, since: identity.startTime })
   const held = claim(root)
   if (!('release' in held)) throw new Error('not claimed')
