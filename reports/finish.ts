@@ -6,6 +6,7 @@ import { runRecord, type ProgressEvent, type RunRecord, type TestRecord } from '
 import { goOnCommand } from '../harness/go-on.ts'
 import { internalVariables } from '../harness/options/resolve.ts'
 import { shellWord } from '../harness/shell-word.ts'
+import { redactorOfThisProcess } from '../harness/redaction/of-this-process.ts'
 import { laneOfFile } from '../harness/vitest/lane-file.ts'
 import { buildRunRecord, type LaneTests } from './build-run-record.ts'
 import { readProgress } from './progress-file.ts'
@@ -55,7 +56,8 @@ const wasRun = (vitest: Vitest, record: RunRecord): boolean =>
   || lanesOf(vitest).some(({ tests, errors }) => errors.length > 0 || tests.some(({ status }) => status !== 'not-run'))
 
 function recordOf(vitest: Vitest, runFile: RunFile, interrupted: boolean): RunRecord {
-  return runRecord.parse(buildRunRecord({
+  // What vitest tells of a check was written by nobody yet.
+  return runRecord.parse(redactorOfThisProcess().value(buildRunRecord({
     identity: runFile,
     events: eventsOf(runFile),
     lanes: lanesOf(vitest),
@@ -63,7 +65,7 @@ function recordOf(vitest: Vitest, runFile: RunFile, interrupted: boolean): RunRe
     interrupted,
     // The lane of a run that goes on has no spec of its own.
     reproduce: (lane) => lane === 'resume' ? goOnCommand(runFile.workspace, process.env) : reproduceCommand(lane, process.env),
-  }))
+  })))
 }
 
 /** What clone-smoke sets itself, and what must not be the same the next time. */

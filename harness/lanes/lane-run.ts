@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { StageRecord } from '../record.ts'
+import type { Redactor } from '../redaction/redactor.ts'
 import type { AnyLane, StageDefinition, StepContext, StepDefinition } from '../suite.ts'
 import { fail, verdictOf, VerdictError, type Verdict } from '../verdict.ts'
 import type { ProcessHost } from '../processes/process.ts'
@@ -32,6 +33,7 @@ export interface LaneSurroundings {
   readonly restartWith: RestartWith
   readonly host: ProcessHost
   readonly recorder: Recorder
+  readonly redactor: Redactor
   /** Aborts when the run is stopped from outside. */
   readonly stopped: AbortSignal
   /** Looks at once whether the run is to stop: what fails because of that must not be blamed on the stack. */
@@ -137,7 +139,7 @@ export class LaneRun {
       const verdict = failed?.[1].verdict ?? verdictOf(error)
       const reason = failed === undefined ? 'the lane failed outside its steps' : `step "${failed[0]}" failed`
       for (const name of this.#results.keys()) if (!this.#settled.has(name)) this.#skip(name, reason)
-      return { status: 'failed', verdict, insideStep: failed !== undefined }
+      return { status: 'failed', verdict: this.#around.redactor.value(verdict), insideStep: failed !== undefined }
     }
   }
 
@@ -279,9 +281,11 @@ export class LaneRun {
     this.#settle(name, { status: 'skipped', reason })
   }
 
+  /** From here on the result is told, to vitest too: without secrets. */
   #settle(name: string, result: StepResult): void {
-    this.#settled.set(name, result)
-    this.#results.get(name)?.resolve(result)
+    const shown = this.#around.redactor.value(result)
+    this.#settled.set(name, shown)
+    this.#results.get(name)?.resolve(shown)
   }
 }
 

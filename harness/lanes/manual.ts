@@ -5,6 +5,7 @@ import { goOnCommand } from '../go-on.ts'
 import { shellWord } from '../shell-word.ts'
 import type { SandboxState } from '../sandbox/state.ts'
 import type { WorkspacePaths } from '../sandbox/workspace-paths.ts'
+import type { Redactor } from '../redaction/redactor.ts'
 import type { AnyLane, AnySuite, ReceivedCall, StageDefinition } from '../suite.ts'
 import { clientName } from '../stack/probe.ts'
 import { VerdictError } from '../verdict.ts'
@@ -30,6 +31,7 @@ export interface ManualParts {
   readonly suite: AnySuite
   readonly paths: WorkspacePaths
   readonly env: Readonly<Record<string, string>>
+  readonly redactor: Redactor
   /** The stage for which an earlier run has stopped. */
   readonly waiting: Waiting | undefined
 }
@@ -94,7 +96,7 @@ export class ManualStages {
     const log = await wiring.receivedCalls()
     const received = log.slice(mark).filter(byPerson)
     const transcript = session.transcript.replace(/\.jsonl$/, '.by-hand.ndjson')
-    writeFileSync(transcript, received.map((call) => `${JSON.stringify(call)}\n`).join(''), { mode: 0o600 })
+    writeFileSync(transcript, received.map((call) => `${JSON.stringify(this.#parts.redactor.refresh().value(call))}\n`).join(''), { mode: 0o600 })
     const shown = relative(context.paths.root, transcript)
     const servers = Object.keys(wiring.servers)
     const calls = received.map((call) => observed(call, definition, servers))
@@ -141,8 +143,10 @@ export class ManualStages {
       '#!/bin/sh', `# Plays the stage with ${agent.name} ${agent.version} and your own login and model.`,
       `cd ${shellWord(session.wiring.cwd)} && exec ${command.map(shellWord).join(' ')} </dev/null`, '',
     ].join('\n'), { mode: 0o700 })
-    writeFileSync(this.pageOf(lane), stagePage({ lane, session, prompt, script, agent, root: paths.root, env: this.#parts.env }), private_)
-    if (info.options.manual) writeFileSync(join(paths.root, 'manual_playbook.md'), playbook(suite, paths.root), private_)
+    // The page is to be read and passed on; what is to be run or read by a client must be whole.
+    const page = stagePage({ lane, session, prompt, script, agent, root: paths.root, env: this.#parts.redactor.refresh().value(this.#parts.env) })
+    writeFileSync(this.pageOf(lane), this.#parts.redactor.text(page), private_)
+    if (info.options.manual) writeFileSync(join(paths.root, 'manual_playbook.md'), this.#parts.redactor.text(playbook(suite, paths.root)), private_)
     this.#stand(lane, session.name, 'waiting')
   }
 
@@ -155,7 +159,7 @@ export class ManualStages {
       schema: 1, run: info.run, suite: suite.name,
       stages: stages.map((one) => one.lane === lane && one.stage === stage ? { lane, stage, standing, ...(calls !== undefined && { calls }) } : one),
     }
-    writeFileSync(file, `${JSON.stringify(next, null, 2)}\n`, { mode: 0o600 })
+    writeFileSync(file, `${JSON.stringify(this.#parts.redactor.value(next), null, 2)}\n`, { mode: 0o600 })
   }
 }
 

@@ -4,6 +4,7 @@ import type { Agent } from '../agents/agent.ts'
 import { startScriptedModel } from '../models/scripted.ts'
 import type { ProcessHost } from '../processes/process.ts'
 import type { StageRecord } from '../record.ts'
+import type { Redactor } from '../redaction/redactor.ts'
 import type { AgentWiring, ReceivedCall, StageDefinition, StepContext } from '../suite.ts'
 import { VerdictError } from '../verdict.ts'
 import { judgeStage, type Expectation } from './judge.ts'
@@ -25,6 +26,7 @@ export interface StageSession {
 export interface StageRun extends StageSession {
   readonly agent: Agent
   readonly host: ProcessHost
+  readonly redactor: Redactor
 }
 
 /** How long a stack may take to write down what it received. Milliseconds. */
@@ -56,7 +58,7 @@ export async function runStage(run: StageRun): Promise<void> {
   const before = (await wiring.receivedCalls()).length
   const model = await startScriptedModel(
     { turns: definition.calls.map(({ server, tool, arguments: args }) => [{ server, tool, arguments: args }]) },
-    { modelLog },
+    { modelLog, redactor: run.redactor },
   )
   let outcome, seen
   try {

@@ -4,6 +4,8 @@ import type { Agent } from '../agents/agent.ts'
 import { createProcessHost } from '../processes/host.ts'
 import type { ProcessHost } from '../processes/process.ts'
 import { startSampler, type UsageSampler } from '../processes/usage.ts'
+import type { Redactor } from '../redaction/redactor.ts'
+import { runRedactor } from '../redaction/run-redactor.ts'
 import { cloneSource, effectiveSource } from '../sandbox/clone.ts'
 import { captureDebugLogs, markDebugLogs, startCollectors } from '../sandbox/debug-capture.ts'
 import { sandboxEnvironment } from '../sandbox/environment.ts'
@@ -47,6 +49,7 @@ export class LaneRunner {
   /** For what talks all the time, whatever happens: it is no sign of life. */
   readonly #silentHost: ProcessHost
   readonly #recorder: Recorder
+  readonly #redactor: Redactor
   readonly #env: Record<string, string>
   readonly #stop = new AbortController()
   readonly #alarm = new AbortController()
@@ -72,17 +75,18 @@ export class LaneRunner {
     this.#suite = suite
     this.#createAgent = createAgent
     this.#paths = workspacePaths(info.workspace)
-    this.#silentHost = createProcessHost(this.#paths.ledger)
+    this.#redactor = runRedactor(info.workspace, suite, info.options.agentHome)
+    this.#silentHost = createProcessHost(this.#paths.ledger, this.#redactor)
     this.#host = {
       start: (command) => this.#silentHost.start({
         ...command,
-        onLine: (line, stream) => {
-          this.#hear(line)
-          command.onLine?.(line, stream)
+        onLine: (line, stream, shown) => {
+          this.#hear(shown)
+          command.onLine?.(line, stream, shown)
         },
       }),
     }
-    this.#recorder = new Recorder(this.#paths.progress, (type) => {
+    this.#recorder = new Recorder(this.#paths.progress, this.#redactor, (type) => {
       // That a step is slow is no sign of life of it.
       if (type !== 'step-slow') this.#hear(`(${type})`)
     })
@@ -91,13 +95,14 @@ export class LaneRunner {
       ...suite.environment(this.#paths, info.ports, process.env),
       ...(info.options.captureDebugTools && suite.debug?.environment(this.#paths)),
     }
+    this.#redactor.learnFrom(this.#env)
     if (info.resumed) {
       this.#state = readState(this.#paths.state)
       this.#takenOver = this.#state.state
       Object.assign(this.#checkouts, info.resumed.sources)
     }
     this.#resumed = info.resumed === undefined || info.resumed.alive
-    this.#manual = new ManualStages({ info, suite, paths: this.#paths, env: this.#env, waiting: this.#state.paused })
+    this.#manual = new ManualStages({ info, suite, paths: this.#paths, env: this.#env, redactor: this.#redactor, waiting: this.#state.paused })
     const { memoryLimit, processLimit } = info.options
     this.#usage = startSampler({
       pids: () => this.#processes().map(({ pid }) => pid), intervalMs: usageMs,
@@ -217,6 +222,12 @@ export class LaneRunner {
     const next = { ...this.#state, ...change }
     this.#state = Object.fromEntries(Object.entries(next).filter(([, value]) => value !== undefined)) as unknown as SandboxState
     writeState(this.#paths.state, this.#state)
+    try {
+      // A copy without secrets: whoever goes on needs them.
+      writeState(join(this.#info.results, 'state.json'), this.#redactor.refresh().value(this.#state))
+    } catch {
+      // The results cannot be written, which the reports will say.
+    }
   }
 
   /** The facts a lane left, for its author's checks. */
@@ -309,7 +320,7 @@ export class LaneRunner {
   readonly #diagnose: LaneSurroundings['diagnose'] = async (why, name) => {
     const stack = this.#stack()
     if (!stack) return undefined
-    return diagnose(this.#view(), stack, { why, file: `logs/${plainName(name)}-diagnosis.txt`, boundMs: diagnosisMs })
+    return diagnose(this.#view(), stack, { why, redactor: this.#redactor, file: `logs/${plainName(name)}-diagnosis.txt`, boundMs: diagnosisMs })
   }
 
   readonly #restartWith: LaneSurroundings['restartWith'] = async (request, step) => {
@@ -317,7 +328,7 @@ export class LaneRunner {
     if (!stack) throw fail('harness-bug', `suite ${this.#suite.name} restarts its stack but does not describe it: give it a \`stack\``)
     const { restartTimeout, restartRetries } = this.#info.options
     return restartStack(request, {
-      view: this.#view(), stack, run: step.run, signal: step.signal, leftMs: step.leftMs, onEvidence: step.onEvidence,
+      view: this.#view(), stack, redactor: this.#redactor, run: step.run, signal: step.signal, leftMs: step.leftMs, onEvidence: step.onEvidence,
       attemptMs: restartTimeout * 1000 + attemptGraceMs, retries: restartRetries,
       diagnosisFile: (attempt) => `logs/${plainName(step.name)}-diagnosis${attempt === 1 ? '' : `-${attempt}`}.txt`,
       note: (text) => { this.#recorder.add({ type: 'note', text }) },
@@ -340,7 +351,7 @@ export class LaneRunner {
     const { options } = this.#info
     const { facts } = this.#state
     return {
-      base: this.#base(), host: this.#host, recorder: this.#recorder, stopped: this.#stop.signal, noticeStop: this.#noticeStop, alarm: this.#alarm.signal,
+      base: this.#base(), host: this.#host, recorder: this.#recorder, redactor: this.#redactor, stopped: this.#stop.signal, noticeStop: this.#noticeStop, alarm: this.#alarm.signal,
       budgetMs: (definition) => budgetMsOf(definition, options),
       clone: this.#clone, restartWith: this.#restartWith, diagnose: this.#diagnose, takeUsage: () => this.#usage.take(),
       sampleUsage: () => this.#usage.sample().catch(() => undefined),
@@ -381,7 +392,7 @@ export class LaneRunner {
           }
           else {
             this.#manual.leaveToAgent(lane.name, name)
-            await runStage({ ...session, agent: await agent(), host: this.#host })
+            await runStage({ ...session, agent: await agent(), host: this.#host, redactor: this.#redactor })
           }
         })
       },
@@ -397,14 +408,14 @@ export class LaneRunner {
     // A person has acted before this run began: what is there is all of theirs.
     const mark = globs && (byHand ? { ...markDebugLogs(this.#paths.root, globs), since: new Map() } : markDebugLogs(this.#paths.root, globs))
     const collectors = captureDiagLogs
-      ? await startCollectors({ host: this.#silentHost, stage, directory: this.#paths.logs, cwd: this.#paths.root, env: this.#env, now })
+      ? await startCollectors({ host: this.#silentHost, stage, directory: this.#paths.logs, cwd: this.#paths.root, env: this.#env, now, redactor: this.#redactor })
       : undefined
     try {
       await work()
     } finally {
       if (collectors) (await collectors.stop()).forEach(note)
       if (mark) {
-        const { files, notes } = captureDebugLogs(mark, { stage, now, targets: [this.#paths.logs, this.#paths.transcripts, join(this.#info.results, 'logs')] })
+        const { files, notes } = captureDebugLogs(mark, { stage, now, redactor: this.#redactor, targets: [this.#paths.logs, this.#paths.transcripts, join(this.#info.results, 'logs')] })
         notes.forEach(note)
         if (files.length === 0) note(`stage ${stage}: nothing was added to the debug logs`)
       }

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
 import { z } from 'zod'
 import type { ModelEndpoint } from '../agents/agent.ts'
+import type { Redactor } from '../redaction/redactor.ts'
 import { readOfferedTools, type OfferedTools } from './offered-tools.ts'
 import { assistantMessage, functionCall, responseCompleted, responseCreated, serverSentEvents, type ToolName } from './responses.ts'
 
@@ -36,6 +37,8 @@ export type ModelFault =
 export interface ScriptedModelOptions {
   /** File that receives one JSON line a request: what the model would have seen. */
   readonly modelLog?: string | undefined
+  /** Takes the secrets out of the model log. */
+  readonly redactor?: Redactor | undefined
   /**
    * What to do about a tool that the agent does not offer. `attempt` (default): ask for it all the same, so that the
    * agent itself says it is unknown. `refuse`: end the session with a problem.
@@ -236,7 +239,8 @@ class Conversation {
 
   #log(number: number, body: unknown): void {
     if (this.#options.modelLog === undefined) return
-    appendFileSync(this.#options.modelLog, `${JSON.stringify({ request: number, body })}\n`, { mode: 0o600 })
+    const seen = { request: number, body }
+    appendFileSync(this.#options.modelLog, `${JSON.stringify(this.#options.redactor?.refresh().value(seen) ?? seen)}\n`, { mode: 0o600 })
   }
 
   /** Codex stops at once at HTTP 400 and hands the sentence on in `turn.failed`. */

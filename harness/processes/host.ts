@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { StringDecoder } from 'node:string_decoder'
 import type { Readable } from 'node:stream'
 import { execa } from 'execa'
+import { Redactor } from '../redaction/redactor.ts'
 import { endProcesses, signalProcess } from '../sandbox/finish.ts'
 import { appendToExistingLedger, appendToLedger } from '../sandbox/ledger.ts'
 import { identify, isAlive, readProcesses, type ProcessIdentity, type ProcessInfo } from './table.ts'
@@ -12,23 +13,26 @@ import type { Command, ProcessEnd, ProcessHost, RunningProcess } from './process
 /** How long a process may take to obey SIGINT, then SIGTERM, before SIGKILL. Milliseconds. */
 const bounds = { interrupt: 1500, terminate: 1500, drain: 500, drainMost: 5000, strays: 300 }
 
-/** A host whose processes are written to `ledgerFile`, so that another process can end them when this one cannot. */
-export function createProcessHost(ledgerFile: string): ProcessHost {
-  return { start: (command) => start(command, ledgerFile) }
+/**
+ * A host whose processes are written to `ledgerFile`, so that another process can end them when this one cannot. What they
+ * say is kept without the secrets that the redactor knows, or that are in their own environment.
+ */
+export function createProcessHost(ledgerFile: string, redactor = new Redactor()): ProcessHost {
+  return { start: (command) => start(command, ledgerFile, redactor) }
 }
 
-async function start(command: Command, ledgerFile: string): Promise<RunningProcess> {
+async function start(command: Command, ledgerFile: string, redactor: Redactor): Promise<RunningProcess> {
   const startedAt = performance.now()
   const lastLines: string[] = []
   let lastOutput = performance.now()
   let lineError: Error | undefined
   // Before the start: a process whose output has nowhere to go must not run.
-  const output = openOutput(command, (line, stream) => {
+  const output = openOutput(command, redactor.refresh().learnFrom(command.env), (line, stream, shown) => {
     lastOutput = performance.now()
-    lastLines.push(line.slice(0, 2000))
+    lastLines.push(shown.slice(0, 2000))
     if (lastLines.length > 40) lastLines.shift()
     try {
-      command.onLine?.(line, stream)
+      command.onLine?.(line, stream, shown)
     } catch (error) {
       lineError ??= error instanceof Error ? error : new Error(String(error))
       end('aborted')
@@ -144,40 +148,47 @@ interface Output {
   close(): void
 }
 
-/** Writes both streams to their files line by line. A file that cannot be written is said once, among the lines. */
-function openOutput(command: Command, onLine: (line: string, stream: 'stdout' | 'stderr') => void): Output {
+/**
+ * Writes both streams to their files line by line, without secrets, and all lines that came together at once. A file that
+ * cannot be written is said once, among the lines.
+ */
+function openOutput(command: Command, redactor: Redactor, onLine: (line: string, stream: 'stdout' | 'stderr', shown: string) => void): Output {
   const files = { stdout: openFile(command.stdout), stderr: -1 }
   files.stderr = command.stderr === command.stdout ? files.stdout : openFile(command.stderr)
   let open = true
   let broken = false
-  const take = (line: string, stream: 'stdout' | 'stderr'): void => {
-    if (!open) return
+  const take = (lines: readonly string[], stream: 'stdout' | 'stderr', redact: (line: string) => string): void => {
+    if (!open || lines.length === 0) return
+    const shown = lines.map(redact)
     try {
-      if (!broken) writeSync(files[stream], `${line}\n`)
+      if (!broken) writeSync(files[stream], `${shown.join('\n')}\n`)
     } catch (error) {
       broken = true
-      onLine(`(clone-smoke: ${command[stream]} cannot be written: ${String(error)})`, stream)
+      const problem = `(clone-smoke: ${command[stream]} cannot be written: ${String(error)})`
+      onLine(problem, stream, problem)
     }
-    onLine(line, stream)
+    lines.forEach((line, index) => { onLine(line, stream, shown[index] ?? '') })
   }
   return {
     read: async (readable, name) => {
       const decoder = new StringDecoder('utf8')
+      const redact = redactor.lines()
       let rest = ''
       try {
         for await (const chunk of readable) {
           const lines = decoder.write(chunk as Buffer).split('\n')
           lines[0] = rest + (lines[0] ?? '')
           rest = lines.pop() ?? ''
-          for (const line of lines) take(line, name)
+          take(lines, name, redact)
           if (rest.length < longestLine) continue
-          take(rest, name)
-          rest = ''
+          const cut = redactor.safeCut(rest)
+          take([rest.slice(0, cut)], name, redact)
+          rest = rest.slice(cut)
         }
       } catch {
         // The pipe broke because the process was ended; what came until then is kept.
       }
-      if (rest !== '') take(rest, name)
+      if (rest !== '') take([rest], name, redact)
     },
     close: () => {
       open = false

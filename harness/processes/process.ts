@@ -7,11 +7,11 @@ export interface Command {
   readonly cwd: string
   /** The WHOLE environment of the child; nothing is inherited. */
   readonly env: Readonly<Record<string, string>>
-  /** Files that receive stdout and stderr line by line as they arrive; they may be the same path. */
+  /** Files that receive stdout and stderr line by line as they arrive, without secrets; they may be the same path. */
   readonly stdout: string
   readonly stderr: string
-  /** Called for each complete line, after it was written. */
-  readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void
+  /** Called for each complete line, after it was written. `shown` is what was written: the line without its secrets. */
+  readonly onLine?: (line: string, stream: 'stdout' | 'stderr', shown: string) => void
   /** Milliseconds until the whole process tree is stopped. */
   readonly deadlineMs: number
   /** Milliseconds without a line on either stream until the tree is stopped. */
@@ -25,7 +25,7 @@ export interface ProcessEnd {
   readonly durationMs: number
   /** What ended it: itself, its deadline, silence, the caller's abort, or `stop()`. */
   readonly cause: 'exit' | 'deadline' | 'silence' | 'aborted' | 'stopped'
-  /** The last lines of both streams, at most 40, for messages. */
+  /** The last lines of both streams as they were written, at most 40, for messages. */
   readonly lastLines: readonly string[]
   /** What `onLine` threw; it ended the process. */
   readonly lineError?: Error

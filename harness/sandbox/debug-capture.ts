@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, readSync, readlinkSync, realpathSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { basename, join, sep } from 'node:path'
 import { globSync } from 'tinyglobby'
+import { Redactor } from '../redaction/redactor.ts'
 import type { ProcessEnd, ProcessHost, RunningProcess } from '../processes/process.ts'
 
 /** What the debug logs were at the begin of a stage. */
@@ -47,14 +48,14 @@ export function markDebugLogs(workspace: string, globs: readonly string[]): Debu
 }
 
 /**
- * Copies what was written to the matching files since the mark to each target, as `<timestamp>-<stage>-<name>.log`. Only
+ * Copies what was written to the matching files since the mark to each target, without secrets, as `<timestamp>-<stage>-<name>.log`. Only
  * regular files of the workspace; a link is not followed. A file that was written anew (it shrank, was replaced, or its
  * old end is gone) is copied whole; one to which nothing was added is left out.
  * @returns the names, the same in each target, and a sentence for each file that could not be copied. Never throws.
  */
 export function captureDebugLogs(
   mark: DebugMark,
-  { stage, now, targets }: { readonly stage: string; readonly now: Date; readonly targets: readonly string[] },
+  { stage, now, targets, redactor = new Redactor() }: { readonly stage: string; readonly now: Date; readonly targets: readonly string[]; readonly redactor?: Redactor },
 ): { readonly files: readonly string[]; readonly notes: readonly string[] } {
   const files: string[] = []
   const notes: string[] = []
@@ -80,7 +81,7 @@ export function captureDebugLogs(
       if (from === undefined) continue
       const name = freeName(prefix, nameOf(path, paths), usable)
       const copied = usable.filter((target) => {
-        const problem = attempt(() => { copy(opened, from, join(target, name)) })
+        const problem = attempt(() => { copy(opened, from, join(target, name), redactor.refresh()) })
         if (problem !== undefined) notes.push(`${path} was not copied to ${target}: ${problem}`)
         return problem === undefined
       })
@@ -152,16 +153,19 @@ function tailOf(fd: number, size: number): Buffer {
 }
 
 /** Copies up to the size that the file had when it was opened: it may grow faster than it is read. */
-function copy({ fd, size }: Opened, from: number, target: string): void {
+function copy({ fd, size }: Opened, from: number, target: string, redactor: Redactor): void {
   const to = openSync(target, 'wx', 0o600)
   try {
     const buffer = Buffer.alloc(Math.min(1024 * 1024, size - from))
+    const shown = redactor.bytes()
+    const write = (piece: Buffer): void => { for (let written = 0; written < piece.length;) written += writeSync(to, piece, written) }
     for (let position = from; position < size;) {
       const read = readSync(fd, buffer, 0, Math.min(buffer.length, size - position), position)
       if (read === 0) break
-      for (let written = 0; written < read;) written += writeSync(to, buffer, written, read - written)
+      write(shown.push(buffer.subarray(0, read)))
       position += read
     }
+    write(shown.end())
   } catch (error) {
     rmSync(target, { force: true })
     throw error
@@ -219,6 +223,7 @@ export interface CollectorRequest {
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
   readonly now: Date
+  readonly redactor?: Redactor
 }
 
 /** How much of the kernel's log is kept, and how long it may take to say it. */
@@ -230,7 +235,7 @@ const kernel = { lines: 200, deadlineMs: 10_000 }
  * error.
  * @returns `stop`, which ends them and gives the notes; a second call gives the same
  */
-export async function startCollectors({ host, stage, directory, cwd, env, now }: CollectorRequest): Promise<{ stop(): Promise<readonly string[]> }> {
+export async function startCollectors({ host, stage, directory, cwd, env, now, redactor = new Redactor() }: CollectorRequest): Promise<{ stop(): Promise<readonly string[]> }> {
   const notes: string[] = []
   const start = async (name: string, args: readonly string[], more: { stdout?: string; deadlineMs?: number; onLine?: (line: string, stream: 'stdout' | 'stderr') => void } = {}): Promise<RunningProcess | undefined> => {
     const file = fileOf(name)
@@ -262,7 +267,7 @@ export async function startCollectors({ host, stage, directory, cwd, env, now }:
     if (child === undefined) return
     const end = await child.ended
     if (lines.length > 0) {
-      const problem = attempt(() => { writeFileSync(fileOf('dmesg'), `${lines.join('\n')}\n`, { flag: 'wx', mode: 0o600 }) })
+      const problem = attempt(() => { writeFileSync(fileOf('dmesg'), `${redactor.text(lines.join('\n'))}\n`, { flag: 'wx', mode: 0o600 }) })
       if (problem !== undefined) notes.push(`dmesg was not collected: ${problem}`)
     }
     if (end.exitCode !== 0) notes.push(`dmesg was not collected: ${howItEnded(end)}: ${said.at(-1) ?? 'it said nothing'}`)

@@ -196,10 +196,13 @@ export function removeEmpty(path: string, top: string): void {
   }
 }
 
-/** Copies what a person needs to understand a run out of a workspace that is about to go. */
+/**
+ * Copies what a person needs to understand a run out of a workspace that is about to go. All of it was written without
+ * secrets; the state, which has them, is copied without them whenever it changes.
+ */
 export function salvageEvidence(workspace: string, results: string): void {
   mkdirSync(results, { recursive: true })
-  for (const name of ['progress.ndjson', 'state.json', 'transcripts', 'logs']) {
+  for (const name of ['progress.ndjson', 'transcripts', 'logs']) {
     const from = join(workspace, name)
     if (existsSync(from)) cpSync(from, join(results, name), { recursive: true, filter: isPlain })
   }

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { Recorder } from '../lanes/recorder.ts'
 import { listenersOf } from '../processes/listeners.ts'
 import { commandOf, identify, readProcess } from '../processes/table.ts'
+import { redactFiles } from '../redaction/redact-files.ts'
+import { redactorOfThisProcess } from '../redaction/of-this-process.ts'
 import { finishLedger, removeWorkspace, salvageEvidence } from './finish.ts'
 import { appendToLedger, readLedger, sandboxOf } from './ledger.ts'
 import { updateMarker } from './marker.ts'
@@ -40,6 +42,7 @@ export interface Ended {
 export async function tearDown(ending: Ending): Promise<Ended> {
   const { paths, made, results, ports, keep, leaveRunning, anythingRan, host, janitor } = ending
   const startedAt = performance.now()
+  const redactor = redactorOfThisProcess()
   const leftovers: string[] = []
   const hostChanges: string[] = []
   let ended = 0
@@ -50,7 +53,7 @@ export async function tearDown(ending: Ending): Promise<Ended> {
       leftovers.push(`${what}: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
-  await attempt('the end could not be recorded', () => { new Recorder(paths.progress).add({ type: 'teardown-started' }) })
+  await attempt('the end could not be recorded', () => { new Recorder(paths.progress, redactor).add({ type: 'teardown-started' }) })
   if (!leaveRunning) {
     await attempt('the ledger could not be finished', async () => {
       const finished = await finishLedger(paths.ledger, { harness: false, children: false })
@@ -62,6 +65,9 @@ export async function tearDown(ending: Ending): Promise<Ended> {
   await attempt('the evidence could not be saved', () => {
     if (anythingRan) salvageEvidence(paths.root, results)
     else rmSync(results, { recursive: true, force: true })
+    // While the workspace still tells what its secrets are.
+    const problems = redactFiles(results, redactor.refresh())
+    if (problems.length > 0) throw new Error(problems.join('; '))
   })
   if (!keep) {
     // From here on nobody keeps it: whoever finds a part of it removes the rest.
@@ -79,8 +85,8 @@ export async function tearDown(ending: Ending): Promise<Ended> {
       type: 'teardown-ended', durationMs: performance.now() - startedAt, ended, leftovers, hostChanges, workspaceKept: keep, processesKept: leaveRunning,
     } as const
     // A workspace that is not kept is gone by now.
-    if (keep) new Recorder(paths.progress).add(event)
-    if (anythingRan) new Recorder(join(results, 'progress.ndjson')).add(event)
+    if (keep) new Recorder(paths.progress, redactor).add(event)
+    if (anythingRan) new Recorder(join(results, 'progress.ndjson'), redactor).add(event)
   })
   janitor.done()
   return { leftovers, hostChanges }

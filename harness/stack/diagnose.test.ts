@@ -186,7 +186,7 @@ test('environments are compared by name, and no secret is in the file', async ()
   expect(part).toMatch(/^ {2}lacks: NOT_PASSED SOME_SECRET$/m)
   expect(part).toMatch(/^ {2}has otherwise: LANG="C" \(given "de"\), APP_TOKEN=\(hidden\) \(given \(hidden\)\)$/m)
   expect(part).toMatch(/^ {2}has in addition: .*\bEXTRA\b.*\bPORT\b/m)
-  expect(text).toContain('I am (SOME_SECRET hidden) and (APP_TOKEN hidden)')
+  expect(text).toContain('I am [redacted SOME_SECRET] and [redacted APP_TOKEN]')
   for (const secret of ['tok-of-the-app-1', 'given-secret-2', 'tok-given-3', 'key-on-the-command-line', 'extra-value']) expect(text).not.toContain(secret)
 })
 

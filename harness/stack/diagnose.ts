@@ -1,13 +1,14 @@
 import { mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, relative, resolve } from 'node:path'
 import { escapePath } from 'tinyglobby'
+import { Redactor } from '../redaction/redactor.ts'
+import { isSecretName } from '../redaction/secrets.ts'
 import { knownCause, type Findings } from './known-cause.ts'
 import { readLogTails, type LogTail } from './log-tails.ts'
 import { examinePm2, type Pm2Daemon } from './pm2.ts'
 import { describeHolder, portHolders, type PortHolder } from './ports.ts'
 import { probeInitialize, type InitializeProbe } from './probe.ts'
 import { detailsOf, type ProcessDetails } from './process-details.ts'
-import { hideSecrets, isSecretName } from './secrets.ts'
 import type { SandboxView, StackDescription } from './stack.ts'
 
 /**
@@ -23,10 +24,11 @@ const bounds = { wholeMs: 8000, writeMs: 250, probeMs: 2000, pm2Ms: 5000, askSha
  * @param request.why the first line
  * @param request.file relative to the workspace
  * @param request.boundMs milliseconds for all of it, default 8000
+ * @param request.redactor learns the secrets in the environments of the stack's processes
  * @returns the file, relative to the workspace, and a sentence when the parts show a known cause
  */
 export async function diagnose(
-  view: SandboxView, stack: StackDescription, request: { readonly why: string; readonly file: string; readonly boundMs?: number },
+  view: SandboxView, stack: StackDescription, request: { readonly why: string; readonly file: string; readonly boundMs?: number; readonly redactor?: Redactor },
 ): Promise<{ readonly file: string; readonly finding?: string }> {
   const startedAt = performance.now()
   const boundMs = request.boundMs ?? bounds.wholeMs
@@ -38,6 +40,8 @@ export async function diagnose(
   const processes = attempt(() => detailsOf(view.processes()))
   const holders = attempt(() => portHolders(Object.values(view.ports), view.processes))
   const { pm2Home } = stack
+  const redactor = (request.redactor ?? new Redactor({ root: view.root })).refresh()
+  for (const environment of [view.env, process.env, ...(processes.value ?? []).map((one) => Object.fromEntries(one.environment ?? []))]) redactor.learnFrom(environment)
   // What is asked may be silent; the logs are not to suffer for it.
   const askMs = leftMs() * bounds.askShare
   const answerMs = askMs * 0.9
@@ -47,10 +51,10 @@ export async function diagnose(
   ])
   const appLogs = pm2.value?.kind === 'answers' ? pm2.value.apps.flatMap(({ outLog, errorLog }) => [outLog, errorLog]) : []
   const pm2Logs = pm2Home?.startsWith(`${view.root}/`) === true ? [`${escapePath(relative(view.root, pm2Home))}/{pm2.log,logs/*.log}`] : []
-  const logs = await within(leftMs(), (signal) => readLogTails(view.root, [...stack.logs, ...pm2Logs], appLogs.filter((file) => file !== undefined), signal))
+  const logs = await within(leftMs(), (signal) => readLogTails(view.root, [...stack.logs, ...pm2Logs], appLogs.filter((file) => file !== undefined), signal, (line) => redactor.text(line)))
 
   const found: Findings = { processes: processes.value, holders: holders.value, pm2: pm2.value, probes: probes.value }
-  const hide = (text: string): string => attempt(() => hideSecrets(text, environmentsOf(view, processes.value ?? []), view.root)).value ?? '(not shown: its secrets could not be hidden)'
+  const hide = (text: string): string => attempt(() => redactor.strictText(text)).value ?? '(not shown: its secrets could not be hidden)'
   const cause = attempt(() => knownCause(found, view, stack)).value
   const finding = cause === undefined ? undefined : hide(cause)
   const text = [
@@ -188,7 +192,3 @@ function describeLogs(tails: readonly LogTail[], omitted: readonly string[]): st
 const indent = (text: string): string => text.trim() === '' ? '' : text.trimEnd().split('\n').map((line) => `  ${line}`).join('\n')
 
 const age = (since: number): string => `${Math.max(0, (Date.now() - since) / 1000).toFixed(1)} s`
-
-function environmentsOf(view: SandboxView, processes: readonly ProcessDetails[]): Iterable<readonly [string, string | undefined]>[] {
-  return [Object.entries(view.env), Object.entries(process.env), ...processes.flatMap(({ environment }) => environment === undefined ? [] : [environment])]
-}

@@ -18,9 +18,10 @@ const most = { lines: 40, characters: 400, bytes: 64 * 1024, files: 30 }
 /**
  * The ends of the logs that match, most recently written first. Links, pipes and what lies outside the workspace are
  * left out. `omitted` names the files that are too many.
+ * @param redact takes the secrets out of a line, before it is cut
  */
 export async function readLogTails(
-  root: string, globs: readonly string[], files: readonly string[], signal: AbortSignal,
+  root: string, globs: readonly string[], files: readonly string[], signal: AbortSignal, redact: (line: string) => string,
 ): Promise<{ readonly tails: readonly LogTail[]; readonly omitted: readonly string[] }> {
   const matched = globs.length === 0
     ? []
@@ -32,7 +33,7 @@ export async function readLogTails(
   }).sort((a, b) => b.writtenAt - a.writtenAt)
   return {
     tails: found.slice(0, most.files).flatMap(({ path }) => {
-      const tail = readTail(path)
+      const tail = readTail(path, redact)
       return tail === undefined ? [] : [{ ...tail, file: relative(root, path), lines: tail.lines.slice(-most.lines) }]
     }),
     omitted: found.slice(most.files).map(({ path }) => relative(root, path)),
@@ -40,7 +41,7 @@ export async function readLogTails(
 }
 
 /** The last lines of a file as far as 64 KiB reach; undefined when it cannot be read. */
-export function readTail(path: string): Omit<LogTail, 'file'> | undefined {
+export function readTail(path: string, redact = (line: string): string => line): Omit<LogTail, 'file'> | undefined {
   let fd: number
   try {
     fd = openSync(path, 'r')
@@ -54,7 +55,7 @@ export function readTail(path: string): Omit<LogTail, 'file'> | undefined {
     const lines = stripVTControlCharacters(buffer.subarray(0, read).toString()).replaceAll('\0', '').trimEnd().split('\n')
     // The first line is cut where the file is longer.
     const whole = size > buffer.length ? lines.slice(1) : lines
-    return { bytes: size, writtenAt: mtimeMs, lines: whole.map((line) => line.slice(0, most.characters)) }
+    return { bytes: size, writtenAt: mtimeMs, lines: whole.map((line) => redact(line).slice(0, most.characters)) }
   } catch {
     return undefined
   } finally {

@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { commandOf, isAlive, type ProcessInfo } from '../processes/table.ts'
+import { Redactor } from '../redaction/redactor.ts'
 import { endProcesses } from '../sandbox/finish.ts'
 import { fail, VerdictError, type VerdictClass } from '../verdict.ts'
 import { diagnose } from './diagnose.ts'
@@ -9,7 +10,6 @@ import { examinePm2, findDaemon, freshPm2Home, showsBrokenDaemon } from './pm2.t
 import { describeHolder, portHolders, type PortHolder } from './ports.ts'
 import { probeInitialize } from './probe.ts'
 import { familyOf } from './process-details.ts'
-import { hideSecrets } from './secrets.ts'
 import type { SandboxView, StackDescription } from './stack.ts'
 
 export interface RestartRequest {
@@ -46,6 +46,7 @@ export interface RestartTools {
   readonly note: (text: string) => void
   /** Called with each diagnosis, relative to the workspace. */
   readonly onEvidence: (relativePath: string) => void
+  readonly redactor?: Redactor
 }
 
 /**
@@ -80,7 +81,7 @@ interface Failure {
  */
 export async function restartStack(request: RestartRequest, tools: RestartTools): Promise<RestartResult> {
   const startedAt = performance.now()
-  const { view, stack, signal, note, leftMs } = tools
+  const { view, stack, signal, note, leftMs, redactor = new Redactor({ root: tools.view.root }).learnFrom(tools.view.env) } = tools
   const port = view.ports[request.port]
   if (port === undefined) throw new Error(`the suite has no port ${request.port}; it has ${Object.keys(view.ports).join(', ') || 'none'}`)
   const evidence: string[] = []
@@ -98,16 +99,15 @@ export async function restartStack(request: RestartRequest, tools: RestartTools)
     const elsewhere = portHolders([port], view.processes)
     const { file, finding } = await diagnose(view, stack, {
       why: `restart, attempt ${attempt}: ${failure.why}`, file: tools.diagnosisFile(attempt),
-      boundMs: Math.max(500, Math.min(bounds.diagnosisMs, leftMs() - 500)),
+      boundMs: Math.max(500, Math.min(bounds.diagnosisMs, leftMs() - 500)), redactor,
     })
     tools.onEvidence(file)
     evidence.push(file, ...failure.evidence)
     // The sentence on the port is more exact here: only here it is known which one was meant.
     const known = verdictClass !== 'port-mismatch' ? finding : failure.class === undefined ? mismatch(request.port, port, elsewhere) : undefined
-    const sentence = hideSecrets(
+    const sentence = redactor.strictText(
       known !== undefined && !failure.why.includes(known) ? `${known}; ${failure.why}`
         : verdictClass === 'readiness' ? `the stack listens on port ${port} (${request.port}) but never became ready: ${failure.why}` : failure.why,
-      [Object.entries(view.env)], view.root,
     )
     const verdict = fail(verdictClass, attempt === 1 ? sentence : `${sentence} (attempt ${attempt})`, {
       evidence: [...new Set(evidence)], cause: failure.cause, remedy: remedyFor(verdictClass, request.port),

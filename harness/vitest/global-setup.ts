@@ -7,6 +7,7 @@ import { Refusal } from '../errors.ts'
 import { asTyped } from '../options/as-typed.ts'
 import { Recorder } from '../lanes/recorder.ts'
 import type { RunInfo } from '../lanes/run-info.ts'
+import { runRedactor } from '../redaction/run-redactor.ts'
 import { cleanAbandoned } from '../sandbox/cleanup.ts'
 import { endProcesses, ownedProcesses, removePath } from '../sandbox/finish.ts'
 import { defaultHostPaths, snapshotHost } from '../sandbox/host-paths.ts'
@@ -62,7 +63,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (options.agentHome !== undefined) copyAgentSettings(options.agentHome, paths.agentHome)
 
   const ports = Object.fromEntries(Object.entries(reservations).map(([name, { port }]) => [name, port]))
-  const recorder = new Recorder(paths.progress)
+  const recorder = new Recorder(paths.progress, runRedactor(root, suite, options.agentHome))
   recorder.add({ type: 'run-started', run, suite: suite.name, workspace: root, results })
   for (const [name, value] of Object.entries({ ...facts, ...prefixed('port.', ports) })) {
     recorder.add({ type: 'fact', name, value: String(value) })

@@ -58,8 +58,8 @@ async function play({ turns, servers = { echo }, model: modelOptions = {}, deadl
       transcript: at('transcript.jsonl'), stderr: at('stderr.log'), deadlineMs, signal: abort.signal,
     }
     const outcome = await agent.run(session, abortAt === undefined ? host : {
-      start: (command) => host.start({ ...command, onLine: (line, stream) => {
-        command.onLine?.(line, stream)
+      start: (command) => host.start({ ...command, onLine: (line, stream, shown) => {
+        command.onLine?.(line, stream, shown)
         if (line.includes(abortAt)) abort.abort()
       } }),
     })

@@ -53,9 +53,9 @@ async function run(file: string, capabilities: CodexCapabilities, session: Agent
     const running = await host.start({
       name: `codex-${session.stage}`, file, args, cwd: session.cwd, env: codexEnvironment(session),
       stdout: session.transcript, stderr: session.stderr, deadlineMs: session.deadlineMs, signal: session.signal,
-      onLine: (line, stream) => {
+      onLine: (line, stream, shown) => {
         if (stream === 'stdout') transcript.push(line)
-        else if (stderrLines.push(line) > stderrKept) stderrLines.shift()
+        else if (stderrLines.push(shown) > stderrKept) stderrLines.shift()
       },
     })
     return outcome(await running.ended)

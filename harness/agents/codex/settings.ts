@@ -5,6 +5,9 @@ import { UsageError } from '../../errors.ts'
 /** The file of a Codex home that holds its settings. Login, history and sessions are other files, and stay where they are. */
 export const settingsFile = 'config.toml'
 
+/** The file of a Codex home that holds its login. */
+export const loginFile = 'auth.json'
+
 /** @throws UsageError when the folder is no home of Codex with settings in it */
 export function checkCodexSettings(home: string): void {
   if (existsSync(join(home, settingsFile))) return

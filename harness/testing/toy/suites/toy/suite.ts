@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { text } from '../../../../options/definitions.ts'
 import { z } from 'zod'
 import { defineSuite, step, type LaneContext, type Nothing, type StepContext } from '../../../../suite.ts'
@@ -28,13 +29,18 @@ const codes: Readonly<Record<string, string>> = {
   'grow-memory': 'const all = []; setInterval(() => { if (all.length < 40) all.push(Buffer.alloc(10 * 2 ** 20, 1)); console.log(all.length) }, 100)',
 }
 
+/** What a step of the fault "leak" says, in every way a program may say a secret. */
+const leaks = fileURLToPath(new URL('leaks.mjs', import.meta.url))
+/** Secrets that stand in files of the workspace and nowhere else. */
+export const planted = { file: 'env-f1le-s3cret/of+the?toy', dotFile: 'd0t-env-p4ssword=of-the-toy' }
+
 const longFaults = new Set(['wait', 'wait-with-many', 'grow-memory'])
 
 export const start = lane({
   name: 'start', proves: 'it starts', needs: 'nothing', leaves: 'up',
-  steps: { prepare: step(fault === 'large' ? 60 : 5), greet: step(longFaults.has(fault ?? '') ? 60 : fault === 'budget' ? 3 : 5) },
+  steps: { prepare: step(fault === 'large' || fault === 'leak' ? 60 : 5), greet: step(longFaults.has(fault ?? '') ? 60 : fault === 'budget' ? 3 : 5) },
   work: async ({ step }) => {
-    await step('prepare', async ({ paths, ports, run, env, undo }) => {
+    await step('prepare', async ({ paths, ports, run, env, undo, note, fact }) => {
       if (fault === 'slow-stop') undo({ name: 'slow', file: process.execPath, args: ['-e', 'setTimeout(() => undefined, 3000)'], cwd: paths.root })
       writeFileSync(settingsOf(paths), `PORT=${ports.main}\n`)
       if (fault === 'host') writeFileSync(join(process.env.HOME ?? '', '.toyrc'), 'spoiled')
@@ -44,6 +50,14 @@ export const start = lane({
         mkdirSync(join(paths.root, 'large'))
         for (let index = 0; index < 20_000; index += 1) writeFileSync(join(paths.root, 'large', String(index)), '')
       }
+      if (fault === 'leak') {
+        appendFileSync(settingsOf(paths), `ENV_FILE_SECRET=${planted.file}\n`)
+        writeFileSync(join(paths.root, '.env.local'), `DB_PASSWORD='${planted.dotFile}'\n`)
+        const said = [planted.file, planted.dotFile, env.TOY_TOKEN ?? '', env.TOY_PRIVATE_KEY ?? '']
+        note(`a note with ${said.join(' ')}`)
+        fact('leaked', said.join(' '))
+        await run({ file: process.execPath, args: [leaks, JSON.stringify(said)], cwd: paths.root })
+      }
       await run({ file: process.execPath, args: ['-e', 'console.log("prepared")'], cwd: paths.root })
     })
     const greeting = await step('greet', async ({ run, paths, options }) => {
@@ -51,16 +65,17 @@ export const start = lane({
       return run({ file: process.execPath, args: ['-e', code], cwd: paths.root })
     })
     if (fault === 'wait-outside') await delay(60_000)
-    return { greeting }
+    return { greeting: fault === 'leak' ? `${greeting} ${planted.file}` : greeting }
   },
 })
 
 export const look = lane({
   name: 'look', proves: 'it can be looked at', needs: 'up', leaves: 'up',
-  steps: { look: step(fault === 'late' ? 0.2 : fault === 'wait-in-look' ? 60 : 5, 'check-failed') },
+  steps: { look: step(fault === 'late' ? 0.2 : fault === 'wait-in-look' || fault === 'leak' ? 60 : 5, 'check-failed') },
   work: async ({ facts, step }) => {
     if (fault === 'wait-in-look') await step('look', async ({ run, paths }) => { await run({ file: process.execPath, args: ['-e', codes.wait ?? ''], cwd: paths.root }) })
     else if (fault === 'late') await step('look', () => delay(1500))
+    else if (fault === 'leak') await step('look', async ({ run, env, paths }) => { await run({ file: process.execPath, args: [leaks, JSON.stringify([planted.dotFile, env.TOY_TOKEN]), 'fail'], cwd: paths.root }) })
     else await step('look', () => fault === 'look' ? Promise.reject(fail('drift', 'it looks odd')) : Promise.resolve())
     return facts
   },
@@ -123,7 +138,9 @@ export default suite({
   prerequisites: [],
   sources: {},
   ports: ['main'],
-  environment: () => ({ TOY: '1' }),
+  environment: (_paths, _ports, host) => ({
+    TOY: '1', ...(fault === 'leak' && { TOY_TOKEN: host.PLANTED_TOKEN ?? '', TOY_PRIVATE_KEY: host.PLANTED_PRIVATE_KEY ?? '' }),
+  }),
   agent: {},
   resume: { up: resumeUp, more: resumeMore },
   environmentFiles: (paths) => [settingsOf(paths)],
