@@ -90,6 +90,8 @@ export const testRecord = z.object({
   durationMs: z.number(),
   /** Skip reason or failure message. */
   message: z.string().optional(),
+  /** Where vitest was asked to try again (`--retry`): what the attempts before the last one said. */
+  failedAttempts: z.array(z.string()).optional(),
 })
 
 export const stepRecord = z.object({

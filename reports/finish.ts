@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { appendFileSync, existsSync, statSync } from 'node:fs'
+import { join, relative } from 'node:path'
 import type { SerializedError } from 'vitest'
 import type { TestModule, TestProject, Vitest } from 'vitest/node'
 import { runRecord, type ProgressEvent, type RunRecord, type TestRecord } from '../harness/record.ts'
@@ -9,8 +9,10 @@ import { shellWord } from '../harness/shell-word.ts'
 import { redactorOfThisProcess } from '../harness/redaction/of-this-process.ts'
 import { laneOfFile } from '../harness/vitest/lane-file.ts'
 import { buildRunRecord, type LaneTests } from './build-run-record.ts'
+import { annotations } from './github.ts'
 import { readProgress } from './progress-file.ts'
 import { readRunFile, type RunFile } from './run-file.ts'
+import { summaryLimit, summaryMarkdown } from './summary.ts'
 import { closingLines, paintFor } from './terminal.ts'
 import { trimFiles } from './trim-files.ts'
 import { writeReports } from './write-reports.ts'
@@ -38,14 +40,41 @@ export default function setup(project: TestProject): () => void {
 }
 
 function report(vitest: Vitest, runFile: RunFile, interrupted: boolean): void {
-  const { results } = runFile
+  const { results, workspace, junitAttachments } = runFile
   const record = recordOf(vitest, runFile, interrupted)
-  const problems = [...trimFiles(results), ...writeReports(record, results)]
+  const goOn = goOnCommand(workspace, process.env)
+  const attempts: [what: string, work: () => readonly string[]][] = [
+    ['a long file could not be shortened', () => trimFiles(results)],
+    ['the reports could not be written', () => writeReports(record, results, { attachments: junitAttachments, workspace, goOn })],
+  ]
   if (wasRun(vitest, record)) {
-    const paint = paintFor(process.env, process.stdout.isTTY)
-    process.stdout.write(`${closingLines(record, { ...runFile, cwd: process.cwd(), goOn: goOnCommand(runFile.workspace, process.env) }, paint).join('\n')}\n`)
+    attempts.push(['the closing lines could not be shown', () => {
+      const paint = paintFor(process.env, process.stdout.isTTY)
+      process.stdout.write(`${closingLines(record, { ...runFile, cwd: process.cwd(), goOn }, paint).join('\n')}\n`)
+      return []
+    }])
+    if (process.env.GITHUB_ACTIONS === 'true') attempts.push(['GitHub could not be told', () => tellGitHub(vitest, record, { results, workspace, goOn })])
   }
-  problems.forEach(complain)
+  // One that fails costs itself; it is said last, where it is seen.
+  attempts.flatMap(([what, work]) => {
+    try {
+      return work()
+    } catch (error) {
+      return [`${what}: ${error instanceof Error ? error.message : String(error)}`]
+    }
+  }).forEach(complain)
+}
+
+/** Annotations beside the lanes' files, and the summary of the job's step, as far as there is room. */
+function tellGitHub(vitest: Vitest, record: RunRecord, places: Parameters<typeof summaryMarkdown>[1]): string[] {
+  const root = process.env.GITHUB_WORKSPACE ?? process.cwd()
+  const files = new Map(vitest.state.getTestModules().map(({ moduleId }) => [laneOfFile(moduleId), relative(root, moduleId)]))
+  process.stdout.write(annotations(record, (lane) => files.get(lane)).map((line) => `${line}\n`).join(''))
+  const file = process.env.GITHUB_STEP_SUMMARY
+  if (file === undefined || file === '') return []
+  const taken = statSync(file, { throwIfNoEntry: false })?.size ?? 0
+  appendFileSync(file, summaryMarkdown(record, places, Math.max(1024, summaryLimit - taken)))
+  return []
 }
 
 const complain = (problem: string): void => { process.stderr.write(`clone-smoke: ${problem}\n`) }
@@ -98,10 +127,15 @@ function lanesOf(vitest: Vitest): LaneTests[] {
 function testsOf(module: TestModule): TestRecord[] {
   return [...module.children.allTests()].map((test): TestRecord => {
     const result = test.result()
-    const message = result.state === 'failed' ? result.errors.map(messageOf).join('\n') : result.state === 'skipped' ? result.note : undefined
+    const attempts = result.state === 'pending' || result.state === 'skipped' ? [] : (result.errors ?? []).map(messageOf)
+    // With `--retry` each attempt leaves its error; the last one tells of the test that failed.
+    const tried = (test.diagnostic()?.retryCount ?? 0) > 0
+    const message = result.state === 'failed' ? (tried ? attempts.at(-1) : attempts.join('\n')) : result.state === 'skipped' ? result.note : undefined
+    const failedAttempts = tried ? (result.state === 'failed' ? attempts.slice(0, -1) : attempts) : []
     return {
       name: test.name, status: result.state === 'pending' ? 'not-run' : result.state, durationMs: test.diagnostic()?.duration ?? 0,
       ...(message !== undefined && { message }),
+      ...(failedAttempts.length > 0 && { failedAttempts }),
     }
   })
 }

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { XMLParser } from 'fast-xml-parser'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { LaneRecord, RunRecord, StageRecord, StepRecord, TestRecord } from '../harness/record.ts'
@@ -26,6 +26,9 @@ const rules: Readonly<Record<string, readonly [attributes: string, children: str
   properties: ['', 'property'],
   property: ['name! value!', ''],
   skipped: ['type message', ''],
+  rerunFailure: ['type! message', 'stackTrace system-out system-err'],
+  flakyFailure: ['type! message', 'stackTrace system-out system-err'],
+  stackTrace: ['', ''],
   error: ['type message', ''],
   failure: ['type message', ''],
   'system-out': ['', ''],
@@ -146,6 +149,42 @@ test('the output of a stage ends with its files as attachments, by absolute path
   const [suite] = suitesOf(junitXml(record([lane({ tests: [tested({})], steps: [step({ kind: 'stage', logs: ['logs/s.log'], stage })] })]), results))
   const lines = child(casesOf(suite)[0], 'system-out')?.text.split('\n') ?? []
   expect(lines.slice(-3)).toEqual(['logs/s.log', 'transcripts/s.jsonl', 'transcripts/s.stderr'].map((file) => `[[ATTACHMENT|${join(results, file)}]]`))
+})
+
+test('GitLab gets paths from where the run was started', () => {
+  writeFileSync(join(results, 'logs/s.log'), 'words')
+  const xml = junitXml(record([lane({ tests: [tested({})], steps: [step({ logs: ['logs/s.log'] })] })]), results, { attachments: 'relative', cwd: join(results, '..') })
+  expect(xml).toContain(`[[ATTACHMENT|${basename(results)}/logs/s.log]]`)
+})
+
+test('a lane has the versions of its agents, what it took of its budgets, and its peaks', () => {
+  const usage = { samples: 2, peakMemoryBytes: 5_000_000, peakProcesses: 7, peakCpuPercent: 150.4 }
+  const [suite] = suitesOf(junitXml(record([lane({ tests: [tested({})], steps: [step({ usage }), step({ name: 'two', kind: 'stage', stage, usage: { ...usage, peakProcesses: 9 } })] })]), results))
+  const properties = new Map((child(suite, 'properties')?.children ?? []).map(({ attributes }) => [attributes.name, attributes.value]))
+  expect(Object.fromEntries(properties)).toEqual({
+    'version.node': 'v20', 'version.codex': '1', 'duration.seconds': '0.012', 'step.one.seconds': '0.005', 'step.one.budget.seconds': '0.050', 'step.two.seconds': '0.005',
+    'step.two.budget.seconds': '0.050', 'peak.memory.bytes': '5000000', 'peak.processes': '9', 'peak.cpu.percent': '150',
+  })
+})
+
+test('what failed at first is flaky where it passed then, and a rerun where it failed again', () => {
+  const failedAttempts = ['drift: it looks odd', 'expected 1 to be 2']
+  const [suite] = suitesOf(junitXml(record([lane({ status: 'failed', tests: [tested({ failedAttempts }), tested({ name: 'two', status: 'failed', message: 'expected 3', failedAttempts })] })]), results))
+  expect(suite?.attributes).toMatchObject({ tests: '2', failures: '1' })
+  expect(casesOf(suite).map(({ children }) => children.map(({ name, attributes }) => `${name} ${attributes.type ?? ''} ${attributes.message ?? ''}`))).toEqual([
+    ['flakyFailure drift drift: it looks odd', 'flakyFailure check-failed expected 1 to be 2'],
+    ['failure check-failed expected 3', 'rerunFailure drift drift: it looks odd', 'rerunFailure check-failed expected 1 to be 2'],
+  ])
+})
+
+test('a document that would be too long shows less of its logs, and attaches them all the same', () => {
+  writeFileSync(join(results, 'logs/a.log'), 'x'.repeat(200_000))
+  const one = lane({ tests: Array.from({ length: 20 }, (_, index) => tested({ name: `t${index}` })), steps: Array.from({ length: 20 }, (_, index) => step({ name: `t${index}`, logs: ['logs/a.log'] })) })
+  const whole = junitXml(record([one]), results)
+  const short = junitXml(record([one]), results, { fileLimit: 200_000 })
+  expect(whole.length).toBeGreaterThan(1_000_000)
+  expect(short.length).toBeLessThan(200_000)
+  for (const xml of [whole, short]) expect(casesOf(suitesOf(xml)[0]).filter((node) => child(node, 'system-out')?.text.endsWith(`[[ATTACHMENT|${join(results, 'logs/a.log')}]]`))).toHaveLength(20)
 })
 
 test('whatever stands in names, messages and logs, the document is well-formed', () => {

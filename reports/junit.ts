@@ -1,23 +1,56 @@
-import { lstatSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { XMLBuilder } from 'fast-xml-parser'
 import type { LaneRecord, RunRecord, StepRecord, TestRecord } from '../harness/record.ts'
 import { verdictClasses } from '../harness/verdict.ts'
+import { filesOfTest } from './attachments.ts'
 import { cutText, headAndTail } from './head-and-tail.ts'
+import { testsOf } from './lane-tests.ts'
 import { xmlText } from './xml-text.ts'
 
 /** How much of its logs stands in a testcase, half from their heads and half from their tails. Bytes. */
 const logLimit = 64 * 1024
 /** A failure's message is a line in a list; the whole text is its body. Characters. */
 const messageLimit = 4096
+/** GitLab takes no bigger file (docs.gitlab.com, "Unit test reports"). Bytes. */
+const fileLimit = 30_000_000
+
+export interface JunitOptions {
+  /** How attachments are named: Jenkins wants absolute paths, GitLab paths from the project's directory. Default: absolute. */
+  readonly attachments?: 'absolute' | 'relative' | undefined
+  /** Where relative paths begin. */
+  readonly cwd?: string
+  /** Bytes of the whole document; where it would be longer, its logs are cut shorter. */
+  readonly fileLimit?: number
+}
 
 /**
  * A run as JUnit XML: one testsuite per lane, and one for the teardown. Valid against junit-10.xsd of Jenkins' xunit
- * plugin: no properties inside a testcase, one system-out each, times with three decimals.
- * @param results folder of the run; attachments are absolute paths inside it
+ * plugin: no properties inside a testcase, one system-out each, times with three decimals. What failed at first and then
+ * passed has a `flakyFailure` for each attempt, what failed again a `rerunFailure`, as Maven Surefire writes them.
+ * @param results folder of the run; only what is in it is shown and attached
  */
-export function junitXml(record: RunRecord, results: string): string {
-  const suites = [...record.lanes.map((lane) => suiteOf(record, lane, results)), teardownSuite(record)]
+export function junitXml(record: RunRecord, results: string, options: JunitOptions = {}): string {
+  const limits = [logLimit, logLimit / 4, logLimit / 16, 0]
+  const most = options.fileLimit ?? fileLimit
+  const shown = ({ attachments, cwd = process.cwd() }: JunitOptions) => (file: string): string => attachments === 'relative' ? relative(cwd, join(results, file)) : join(results, file)
+  let xml = ''
+  for (const limit of limits) {
+    xml = documentOf(record, { results, limit, attached: shown(options) })
+    if (Buffer.byteLength(xml) <= most) break
+  }
+  return xml
+}
+
+interface Shown {
+  readonly results: string
+  /** Bytes of its logs that stand in a testcase. */
+  readonly limit: number
+  /** The path of an attachment. */
+  readonly attached: (file: string) => string
+}
+
+function documentOf(record: RunRecord, shown: Shown): string {
+  const suites = [...record.lanes.map((lane) => suiteOf(record, lane, shown)), teardownSuite(record)]
   const sum = (key: '@tests' | '@failures' | '@errors'): number => suites.reduce((total, suite) => total + suite[key], 0)
   const document = {
     '?xml': { '@version': '1.0', '@encoding': 'UTF-8' },
@@ -37,6 +70,8 @@ interface TestCase {
   readonly failure?: object
   readonly error?: object
   readonly skipped?: object
+  readonly flakyFailure?: readonly object[]
+  readonly rerunFailure?: readonly object[]
   readonly 'system-out'?: string
 }
 
@@ -52,39 +87,35 @@ interface TestSuite {
   readonly testcase: readonly TestCase[]
 }
 
-function suiteOf(record: RunRecord, lane: LaneRecord, results: string): TestSuite {
+function suiteOf(record: RunRecord, lane: LaneRecord, shown: Shown): TestSuite {
   const className = xmlText(`${record.suite}.${lane.name}`)
   const tests = testsOf(lane)
   const cases = tests.map((test): TestCase => {
     const step = lane.steps.find(({ name }) => name === test.name)
     return {
       '@name': xmlText(test.name), '@classname': className, '@time': seconds(test.durationMs),
-      ...outcomeOf(test, step, lane), ...outputOf(test, step, lane, results),
+      ...outcomeOf(test, step, lane), ...attemptsOf(test, shown), ...outputOf(test, step, lane, shown),
     }
   })
   return suite(`${record.suite}.${lane.name}${lane.purpose === 'set-up' ? ' (set-up)' : ''}`, cases, {
-    durationMs: lane.durationMs, timestamp: lane.startedAt ?? record.startedAt, facts: record.facts,
+    durationMs: lane.durationMs, timestamp: lane.startedAt ?? record.startedAt, facts: { ...record.facts, ...agentsOf(record), ...figuresOf(lane) },
   })
 }
 
-/**
- * A lane that only ran as set-up, or never ran, has no tests of its own: its steps stand for them. A lane that failed
- * where no test could see it gets a test that says so.
- */
-function testsOf(lane: LaneRecord): readonly TestRecord[] {
-  const steps = lane.steps.map((step): TestRecord => ({
-    name: step.name, status: step.status === 'running' ? 'not-run' : step.status, durationMs: step.durationMs,
-    ...(step.status === 'running'
-      ? { message: 'not finished: the run ended while it was running' }
-      : (step.verdict ?? step.reason) !== undefined && { message: step.verdict?.diagnosis ?? step.reason ?? '' }),
-  }))
-  const ran = lane.tests.some(({ status }) => status === 'passed' || status === 'failed')
-  const tests = ran || steps.length === 0 ? lane.tests : steps
-  if (lane.status === 'failed' && !tests.some(({ status }) => status === 'failed')) {
-    const message = lane.verdict ? `${lane.verdict.class}: ${lane.verdict.diagnosis}` : lane.reason ?? 'the lane failed'
-    return [...tests, { name: `lane ${lane.name}`, status: 'failed', durationMs: 0, message }]
+/** Versions of the agents that played. */
+const agentsOf = ({ lanes }: RunRecord): Record<string, string> =>
+  Object.fromEntries(lanes.flatMap(({ steps }) => steps.flatMap(({ stage }) => stage && stage.agent.version !== '' ? [[`version.${stage.agent.name}`, stage.agent.version]] : [])))
+
+/** What the lane took, and each of its steps of its budget. */
+function figuresOf({ steps, durationMs, tests }: LaneRecord): Record<string, string> {
+  const most = (of: 'peakMemoryBytes' | 'peakProcesses' | 'peakCpuPercent'): number => Math.max(0, ...steps.map(({ usage }) => usage?.[of] ?? 0))
+  const flaky = tests.filter(({ status, failedAttempts = [] }) => status === 'passed' && failedAttempts.length > 0).length
+  return {
+    'duration.seconds': seconds(durationMs),
+    ...Object.fromEntries(steps.flatMap(({ name, durationMs: took, budgetMs }) => [[`step.${name}.seconds`, seconds(took)], [`step.${name}.budget.seconds`, seconds(budgetMs)]])),
+    ...(steps.some(({ usage }) => usage !== undefined) && { 'peak.memory.bytes': String(most('peakMemoryBytes')), 'peak.processes': String(most('peakProcesses')), 'peak.cpu.percent': most('peakCpuPercent').toFixed(0) }),
+    ...(flaky > 0 && { 'tests.flaky': String(flaky) }),
   }
-  return tests.length > 0 ? tests : [{ name: lane.name, status: 'not-run', durationMs: 0, message: lane.reason ?? 'not run' }]
 }
 
 function teardownSuite(record: RunRecord): TestSuite {
@@ -145,36 +176,22 @@ const failure = (type: string, message: string, text = message): object => ({
   '@type': type, '@message': xmlText(cutText(message, messageLimit)), '#text': xmlText(cutText(text, logLimit)),
 })
 
-/** The stage that a test is about: three tests follow it for each of its calls. */
-function stageAround(test: TestRecord, lane: LaneRecord): StepRecord | undefined {
-  const at = lane.tests.indexOf(test)
-  return lane.steps.find(({ name, stage }) => {
-    const stageAt = lane.tests.findIndex((one) => one.name === name)
-    return stage !== undefined && stageAt >= 0 && at > stageAt && at <= stageAt + 3 * stage.calls.length
-  })
+/** What the attempts before the last one said. */
+function attemptsOf({ status, failedAttempts = [] }: TestRecord, { limit }: Shown): Pick<TestCase, 'flakyFailure' | 'rerunFailure'> {
+  if (failedAttempts.length === 0 || (status !== 'passed' && status !== 'failed')) return {}
+  const attempts = failedAttempts.map((text) => ({
+    '@message': xmlText(cutText(text, messageLimit)), '@type': verdictIn(text)?.class ?? 'check-failed', stackTrace: xmlText(cutText(text, Math.max(limit, messageLimit))),
+  }))
+  return status === 'passed' ? { flakyFailure: attempts } : { rerunFailure: attempts }
 }
 
-function outputOf(test: TestRecord, step: StepRecord | undefined, lane: LaneRecord, results: string): Pick<TestCase, 'system-out'> {
-  // A call of a stage has no files of its own: where it failed, the stage's are what a person wants.
-  const source = step ?? (test.status === 'failed' ? stageAround(test, lane) : undefined)
-  if (!source) return {}
-  const { stage, logs } = source
-  const streams = stage ? [stage.transcript, ...(stage.stderr === undefined ? [] : [stage.stderr])] : []
-  const files = [...logs, ...streams, ...(stage?.modelLog === undefined ? [] : [stage.modelLog])]
-  const shown = step ? [...logs, ...streams] : []
+function outputOf(test: TestRecord, step: StepRecord | undefined, lane: LaneRecord, { results, limit, attached }: Shown): Pick<TestCase, 'system-out'> {
+  const { shown, files } = filesOfTest(test, step, lane, results)
   const text = [
-    ...shown.map((file) => `--- ${file}\n${shownText(results, file, Math.floor(logLimit / shown.length))}`),
-    ...files.filter((file) => isInside(results, file) && isFile(join(results, file))).map((file) => `[[ATTACHMENT|${join(results, file)}]]`),
+    ...shown.map(({ file, isInside }) => `--- ${file}\n${isInside ? headAndTail(join(results, file), Math.floor(limit / shown.length)) : '(not shown: outside the results)'}`),
+    ...files.map((file) => `[[ATTACHMENT|${attached(file)}]]`),
   ].join('\n')
   return text === '' ? {} : { 'system-out': xmlText(text) }
 }
-
-const shownText = (results: string, file: string, limit: number): string =>
-  isInside(results, file) ? headAndTail(join(results, file), limit) : '(not shown: outside the results)'
-
-/** A record names files by paths inside the results; any other is not ours to show. */
-const isInside = (results: string, file: string): boolean => !/^\.\.(?:[/\\]|$)/.test(relative(results, join(results, file)))
-
-const isFile = (file: string): boolean => lstatSync(file, { throwIfNoEntry: false })?.isFile() === true
 
 const seconds = (milliseconds: number): string => (milliseconds / 1000).toFixed(3)

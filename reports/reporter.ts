@@ -3,12 +3,15 @@ import type { SerializedError, UserConsoleLog } from 'vitest'
 import { DefaultReporter, type TestCase, type TestModule, type TestRunEndReason, type TestSpecification } from 'vitest/node'
 import type { ProgressEvent } from '../harness/record.ts'
 import { laneOfFile } from '../harness/vitest/lane-file.ts'
+import { LastOutput } from './last-output.ts'
 import { ProgressTail } from './progress-file.ts'
 import { readRunFile } from './run-file.ts'
-import { elapsed, paintFor, progressLines, stepLabel, type Paint } from './terminal.ts'
+import { elapsed, paintFor, progressLines, runningLine, stepLabel, type Paint } from './terminal.ts'
 
 /** How often the progress file is looked at. Milliseconds. */
 const pollMs = 100
+/** How often the logs are looked at for what was said last. Milliseconds. */
+const listenMs = 500
 /** Without a terminal, a long step says that it still runs this often. Milliseconds. */
 const heartbeatMs = 30_000
 
@@ -21,7 +24,8 @@ export default class SmokeReporter extends DefaultReporter {
   readonly #live: boolean
   #tail: ProgressTail | undefined
   #timer: NodeJS.Timeout | undefined
-  #running: { step: Step; since: number; saidAt: number } | undefined
+  #running: { step: Step; since: number; saidAt: number; heardAt: number; heard: string | undefined } | undefined
+  #lastOutput: LastOutput | undefined
   #shown = false
 
   constructor() {
@@ -97,7 +101,9 @@ export default class SmokeReporter extends DefaultReporter {
     const runFile = process.env.SMOKE_RUN_FILE
     if (runFile === undefined) return
     try {
-      this.#tail = new ProgressTail(join(readRunFile(runFile).workspace, 'progress.ndjson'))
+      const { workspace } = readRunFile(runFile)
+      this.#tail = new ProgressTail(join(workspace, 'progress.ndjson'))
+      this.#lastOutput = new LastOutput(workspace)
     } catch (error) {
       process.stderr.write(`clone-smoke: progress cannot be shown: ${error instanceof Error ? error.message : String(error)}\n`)
       return
@@ -107,40 +113,41 @@ export default class SmokeReporter extends DefaultReporter {
     this.#timer.unref()
   }
 
+  /** Shows what is new. An error here must not reach vitest, which would take it for one of the run. */
   #drain(): void {
-    for (const event of this.#newEvents()) {
-      this.#clear()
-      for (const line of progressLines(event, this.#paint)) process.stdout.write(`${line}\n`)
-      if (event.type === 'step-started') this.#running = { step: event, since: Date.parse(event.at), saidAt: Date.now() }
-      if (event.type === 'step-ended' || event.type === 'lane-ended') this.#running = undefined
-    }
-    this.#showRunning()
-  }
-
-  #newEvents(): ProgressEvent[] {
     try {
-      return this.#tail?.next() ?? []
+      for (const event of this.#tail?.next() ?? []) this.#show(event)
+      this.#showRunning()
     } catch (error) {
       this.#tail = undefined
+      this.#running = undefined
       clearInterval(this.#timer)
-      process.stderr.write(`clone-smoke: progress cannot be shown any more: ${error instanceof Error ? error.message : String(error)}\n`)
-      return []
+      process.stderr.write(`\nclone-smoke: progress cannot be shown any more, the run goes on: ${error instanceof Error ? error.message : String(error)}\n`)
     }
+  }
+
+  #show(event: ProgressEvent): void {
+    this.#clear()
+    for (const line of progressLines(event, this.#paint)) process.stdout.write(`${line}\n`)
+    if (event.type === 'step-started') this.#running = { step: event, since: Date.parse(event.at), saidAt: Date.now(), heardAt: 0, heard: undefined }
+    if (event.type === 'step-ended' || event.type === 'lane-ended') this.#running = undefined
   }
 
   #showRunning(): void {
     const running = this.#running
     if (!running) return
     const { step, since } = running
-    const line = (label: string): string => `  ${this.#paint.faint('·')} ${label}${elapsed(Date.now() - since, step.budgetMs)}`
     if (this.#live) {
+      if (Date.now() - running.heardAt >= listenMs) {
+        running.heardAt = Date.now()
+        running.heard = this.#lastOutput?.line(since)
+      }
       // A line that wraps cannot be rewritten in place.
-      const room = Math.max(4, (process.stdout.columns || 80) - 4 - elapsed(0, step.budgetMs).length - 1)
-      process.stdout.write(`\r\u001B[K${line(stepLabel(step.step).slice(0, room))}`)
+      process.stdout.write(`\r\u001B[K${runningLine(step, Date.now() - since, running.heard, (process.stdout.columns || 80) - 1, this.#paint)}`)
       this.#shown = true
     } else if (Date.now() - running.saidAt >= heartbeatMs) {
       running.saidAt = Date.now()
-      process.stdout.write(`${line(stepLabel(step.step))}\n`)
+      process.stdout.write(`  ${this.#paint.faint('·')} ${stepLabel(step.step)}${elapsed(Date.now() - since, step.budgetMs)}\n`)
     }
   }
 

@@ -6,14 +6,16 @@ export interface RunFile {
   readonly suite: string
   readonly workspace: string
   readonly results: string
+  /** See `junitAttachments` among the options. */
+  readonly junitAttachments?: 'absolute' | 'relative'
 }
 
 /** @throws when the file is not there or is no run file */
 export function readRunFile(file: string): RunFile {
   const content = JSON.parse(readFileSync(file, 'utf8')) as Partial<RunFile>
-  const { run, suite, workspace, results } = content
+  const { run, suite, workspace, results, junitAttachments = 'absolute' } = content
   if (run === undefined || suite === undefined || workspace === undefined || results === undefined) {
     throw new Error(`${file} does not name its run, suite, workspace and results`)
   }
-  return { run, suite, workspace, results }
+  return { run, suite, workspace, results, junitAttachments }
 }

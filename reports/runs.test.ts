@@ -137,6 +137,28 @@ test('a report that cannot be written costs one line, not the outcome', async ()
   expect(child.output()).toMatch(/^clone-smoke: .*could not be .*$/m)
 })
 
+test('with --retry a flaky check leaves its lane green and is told as flaky, and GitHub is told of what failed', async () => {
+  const root = copyOfToy()
+  const summary = join(root, 'step-summary.md')
+  appendFileSync(join(root, 'suites/toy/look.smoke.ts'), "let calls = 0\ntest('flaky', ({ expect }) => { expect(++calls).toBe(2) })\n")
+  appendFileSync(join(root, 'suites/toy/shrink.smoke.ts'), "test('never', ({ expect }) => { expect('100 %').toBe('0 %') })\n")
+  writeFileSync(summary, '# before\n')
+  const child = start(['run', 'smoke', '--retry', '1'], { GITHUB_ACTIONS: 'true', GITHUB_WORKSPACE: root, GITHUB_STEP_SUMMARY: summary, SMOKE_JUNIT_ATTACHMENTS: 'relative' }, root)
+  expect(await child.ended(), child.output()).toBe(1)
+  const { lanes } = child.record()
+  expect(lanes.map(({ name, status }) => `${name} ${status}`)).toEqual(['start passed', 'look passed', 'grow passed', 'shrink failed'])
+  expect(lanes[1]?.tests.find(({ name }) => name === 'flaky')).toMatchObject({ status: 'passed', failedAttempts: [expect.stringMatching(/^expected 1 to be 2/)] })
+  expect(child.junit()).toMatch(/name="flaky"[^]*?<flakyFailure message="expected 1 to be 2[^]*name="never"[^]*?<failure type="check-failed"[^]*?<rerunFailure/)
+  expect(child.junit()).toMatch(/\[\[ATTACHMENT\|\.\.\/[^/]+\/results\/[\w-]+\/logs\/start-prepare\.log\]\]/)
+  expect(child.output()).toMatch(/^::error file=suites\/toy\/shrink\.smoke\.ts,title=shrink%3A check-failed::failed: never%0Aagain: .*$/m)
+  expect(readFileSync(summary, 'utf8')).toMatch(/^# before\n# clone-smoke: toy failed\n[^]*\| shrink \| ❌ failed: check-failed \|[^]*expected '100 %' to be '0 %'/)
+  const results = join(child.results, child.record().run)
+  expect(readFileSync(summary, 'utf8')).toContain(readFileSync(join(results, 'summary.md'), 'utf8'))
+  expect(JSON.parse(readFileSync(join(results, 'ctrf.json'), 'utf8'))).toMatchObject({ results: { summary: { flaky: 1, failed: 1 } } })
+  // What begins with a dot is left out when results are uploaded.
+  expect(readdirSync(results, { recursive: true, encoding: 'utf8' }).filter((name) => /(^|\/)\./.test(name))).toEqual([])
+})
+
 test('a run without lanes is as vitest shows it, and makes no results', async () => {
   const child = start(['run', '--project', 'self', 'reports/xml-text'], {}, checkout)
   expect(await child.ended(), child.output()).toBe(0)

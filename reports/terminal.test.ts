@@ -1,6 +1,10 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { LaneRecord, ProgressEvent, RunRecord } from '../harness/record.ts'
-import { closingLines, paintFor, progressLines } from './terminal.ts'
+import { columnsOf } from './columns.ts'
+import { closingLines, paintFor, progressLines, runningLine } from './terminal.ts'
 
 const plain = paintFor({ NO_COLOR: '1' }, true)
 const at = '2026-01-01T00:00:00.000Z'
@@ -26,7 +30,9 @@ test.each<[string, ProgressEvent, string[]]>([
   ['a step with a remedy', { ...ended, status: 'failed', verdict: { class: 'budget', diagnosis: 'late', evidence: [], remedy: 'wait' } }, ['  ✗ clone                   0.4 s / 20 s', '      budget: late', '      remedy  wait']],
   ['a diagnosis with terminal codes', { ...ended, status: 'failed', verdict: { class: 'clone', diagnosis: '\u001B[2J\u001B[31mred\u0007', evidence: [] } }, ['  ✗ clone                   0.4 s / 20 s', String.raw`      clone: red\x07`]],
   ['the start of a run', { at, type: 'run-started', run: 'r', suite: 's', workspace: '/w', results: '/r' }, ['clone-smoke suite s, run r', 'sandbox /w', 'results /r']],
-  ['a long reason', { at, type: 'lane-ended', lane: 'b', status: 'skipped', durationMs: 0, reason: `${'x'.repeat(200)}\nsecond line` }, ['', `lane b skipped: ${'x'.repeat(119)}…`]],
+  ['a long reason', { at, type: 'lane-ended', lane: 'b', status: 'skipped', durationMs: 0, reason: `${'word '.repeat(24)}\nsecond line` }, ['', `lane b skipped: ${'word '.repeat(13).trimEnd()}`, `                ${'word '.repeat(11).trimEnd()}`, '                second line']],
+  ['a long note', { at, type: 'note', text: 'word '.repeat(20).trimEnd() }, [`  note ${'word '.repeat(14).trimEnd()}`, `       ${'word '.repeat(6).trimEnd()}`]],
+  ['a long reason of a step', { ...ended, status: 'skipped', reason: 'word '.repeat(12).trimEnd() }, [`  - clone                  skipped: ${'word '.repeat(9).trimEnd()}`, `                           ${'word '.repeat(3).trimEnd()}`]],
   ['a step that was skipped', { ...ended, status: 'skipped', reason: 'step "x" failed' }, ['  - clone                  skipped: step "x" failed']],
   ['a lane that was skipped', { at, type: 'lane-ended', lane: 'b', status: 'skipped', durationMs: 0, reason: 'lane "a" failed' }, ['', 'lane b skipped: lane "a" failed']],
   ['a fact', { at, type: 'fact', name: 'n', value: 'v' }, []],
@@ -59,7 +65,8 @@ test('the end names each lane, why it failed, where to look and what to type', (
       again   npx vitest run b
 
     failed in 9.0 s, nothing left behind (0.0 s)
-    report smoke-results/r/junit.xml, run.json, transcripts/, logs/"
+    report smoke-results/r/summary.md
+           beside it junit.xml, ctrf.json, run.json, transcripts/, logs/"
   `)
 })
 
@@ -92,7 +99,8 @@ test('checks that fail beside the verdict are told too, results elsewhere by the
     sandbox /w
     go on   SMOKE_REUSE=1 go on
     give up npx clone-smoke cleanup /w
-    report /results/r/junit.xml, run.json, transcripts/, logs/"
+    report /results/r/summary.md
+           beside it junit.xml, ctrf.json, run.json, transcripts/, logs/"
   `)
 })
 
@@ -110,7 +118,8 @@ test('a paused run says what to read, how to go on and how to give up', () => {
     sandbox /w
     go on   SMOKE_REUSE=1 go on
     give up npx clone-smoke cleanup /w
-    report r/junit.xml, run.json, transcripts/, logs/"
+    report r/summary.md
+           beside it junit.xml, ctrf.json, run.json, transcripts/, logs/"
   `)
 })
 
@@ -120,4 +129,39 @@ test('a run that changed something of the user says what', () => {
     teardown: { durationMs: 1, ended: 0, leftovers: [], hostChanges: ['/home/me/.npmrc was changed'], workspaceKept: false, processesKept: false },
   }
   expect(closingLines(record, { results: '/cwd/r', workspace: '/w', cwd: '/cwd', goOn: 'SMOKE_REUSE=1 go on' }, plain)).toContain('failed in 9.0 s, changed outside the sandbox: /home/me/.npmrc was changed')
+})
+
+test('the end shows the last lines of the log of the step that failed, and no log twice', () => {
+  const results = mkdtempSync(join(tmpdir(), 'terminal-'))
+  try {
+    mkdirSync(join(results, 'logs'))
+    writeFileSync(join(results, 'logs/a-one.log'), `${Array.from({ length: 20 }, (_, index) => `line ${index}`).join('\n')}\n`)
+    const lane = (diagnosis: string): LaneRecord => ({
+      name: 'a', purpose: 'selected', status: 'failed', startedAt: at, durationMs: 1, tests: [], verdict: { class: 'drift', diagnosis, evidence: ['logs/a-one.log'] },
+      steps: [{ name: 'one', kind: 'step', status: 'failed', startedAt: at, durationMs: 1, budgetMs: 1, logs: ['logs/a-one.log'] }],
+    })
+    const lines = (diagnosis: string): string[] => closingLines({
+      schema: 1, run: 'r', suite: 'toy', outcome: 'failed', startedAt: at, durationMs: 9000, facts: {}, notes: [], errors: [], lanes: [lane(diagnosis)], teardown: null,
+    }, { results, workspace: '/w', cwd: '/cwd', goOn: '' }, plain)
+    expect(lines('it looks odd')).toEqual(expect.arrayContaining(['  last lines of logs/a-one.log', '  | line 12', '  | line 19']))
+    expect(lines('it looks odd')).not.toContain('  | line 11')
+    expect(lines('`x` exited with 4; last lines:\nline 19').join('\n')).not.toContain('  | ')
+  } finally {
+    rmSync(results, { recursive: true, force: true })
+  }
+})
+
+test.each([
+  ['100 columns', 100, 'render', 'all is well', '  · render                  1.5 s / 20 s    install: all is well'],
+  ['80 columns', 79, 'render', 'all is well', '  · render                  1.5 s / 20 s    all is well'],
+  ['80 columns in silence', 79, 'render', undefined, '  · render                  1.5 s / 20 s    install'],
+  ['a long line', 60, 'render', 'word '.repeat(20), '  · render                  1.5 s / 20 s    word word word …'],
+  ['wide characters', 60, 'render', '日本語'.repeat(20), '  · render                  1.5 s / 20 s    日本語日本語日…'],
+  ['terminal codes', 79, 'render', '\u001B[31mred\u001B[0m\tand\u0007', String.raw`  · render                  1.5 s / 20 s    red and\x07`],
+  ['a long name', 60, 'a step with a name that goes on and on', undefined, '  · a step with a name that goes on and on  1.5 s / 20 s'],
+  ['30 columns', 30, 'a step with a name that goes on and on', 'x', '  · a step wit…  1.5 s / 20 s'],
+])('the running step at %s', (_what, columns, step, said, expected) => {
+  const line = runningLine({ lane: 'install', step, budgetMs: 20_000 }, 1500, said, columns, plain)
+  expect(line.trimEnd()).toBe(expected)
+  expect(columnsOf(line)).toBeLessThanOrEqual(columns)
 })

@@ -2,7 +2,16 @@ import { existsSync } from 'node:fs'
 import { isAbsolute, join, relative } from 'node:path'
 import type { LaneRecord, ProgressEvent, RunRecord } from '../harness/record.ts'
 import { shellWord } from '../harness/shell-word.ts'
+import { readTail } from '../harness/stack/log-tails.ts'
+import { columnsOf, cutToColumns, padToColumns, wrapped } from './columns.ts'
 import { xmlText } from './xml-text.ts'
+
+/** Reasons and notes are wrapped at so many columns: that much is seen everywhere. Paths and commands are never cut. */
+const textColumns = 80
+/** On a narrower terminal the lane is only in its heading: what is said matters more. */
+const wideColumns = 100
+/** How many lines of the failed step's log are shown at the end. */
+const tailLines = 8
 
 export interface Paint {
   readonly good: (text: string) => string
@@ -29,11 +38,11 @@ export function progressLines(event: ProgressEvent, paint: Paint): string[] {
     case 'step-ended':
       return stepLines(event, paint)
     case 'lane-ended':
-      return event.status === 'skipped' ? ['', `${paint.strong(`lane ${event.lane}`)} skipped: ${oneLine(event.reason ?? '')}`] : []
+      return event.status === 'skipped' ? ['', ...titled(`lane ${event.lane}`, 'skipped: ', event.reason ?? '', paint.strong)] : []
     case 'step-slow':
       return [`  ${paint.faint('!')} ${stepLabel(event.step)}${elapsed(event.elapsedMs, event.budgetMs)}   ${paint.faint('half of its budget is gone')}`]
     case 'note':
-      return indent(`${paint.faint('note')} ${plain(event.text)}`, '  ')
+      return titled('  note', '', event.text, paint.faint)
     case 'fact':
     case 'paused':
     case 'step-started':
@@ -43,7 +52,7 @@ export function progressLines(event: ProgressEvent, paint: Paint): string[] {
   }
 }
 
-export const stepLabel = (step: string): string => step.padEnd(22)
+export const stepLabel = (step: string): string => padToColumns(step, 22)
 
 /** `0.4 s / 20 s`: what a step took of its budget, in columns. */
 export const elapsed = (durationMs: number, budgetMs: number): string =>
@@ -52,13 +61,28 @@ export const elapsed = (durationMs: number, budgetMs: number): string =>
 function stepLines(event: Extract<ProgressEvent, { type: 'step-ended' }>, paint: Paint): string[] {
   const time = elapsed(event.durationMs, event.budgetMs)
   const calls = event.stage ? paint.faint(`  ${event.stage.calls.length} ${event.stage.calls.length === 1 ? 'call' : 'calls'} expected, ${event.stage.observed.length} made`) : ''
-  if (event.status === 'skipped') return [`  ${paint.faint(`- ${stepLabel(event.step)} skipped: ${oneLine(event.reason ?? '')}`)}`]
+  if (event.status === 'skipped') return wrapped(`  - ${stepLabel(event.step)} `, `skipped: ${plain(event.reason ?? '')}`, textColumns).map((line) => paint.faint(line))
   if (event.status === 'passed') return [`  ${paint.good('✓')} ${stepLabel(event.step)}${time}${calls}`.trimEnd()]
   return [
     `  ${paint.bad('✗')} ${stepLabel(event.step)}${time}${calls}`.trimEnd(),
     ...(event.verdict ? indent(`${paint.bad(event.verdict.class)}: ${plain(event.verdict.diagnosis)}`, '      ') : []),
     ...(event.verdict?.remedy === undefined ? [] : indent(`${paint.faint('remedy ')} ${plain(event.verdict.remedy)}`, '      ')),
   ]
+}
+
+/**
+ * The line that is rewritten while a step runs: lane, step, time of its budget, and the last thing that was said, in at most
+ * so many columns.
+ */
+export function runningLine({ lane, step, budgetMs }: { readonly lane: string; readonly step: string; readonly budgetMs: number }, elapsedMs: number, said: string | undefined, columns: number, paint: Paint): string {
+  const time = elapsed(elapsedMs, budgetMs)
+  const labelRoom = Math.max(4, Math.min(40, columns - 4 - time.length))
+  const label = padToColumns(cutToColumns(step, labelRoom), Math.min(22, labelRoom))
+  const room = columns - 4 - columnsOf(label) - time.length - 3
+  // A few columns of it would tell nothing.
+  const parts = [...(columns < wideColumns && said !== undefined ? [] : [lane]), ...(said === undefined ? [] : [plain(said).replaceAll(/\s+/g, ' ')])]
+  const rest = cutToColumns(parts.join(': '), room)
+  return `  ${paint.faint('·')} ${label}${time}${room < 8 ? '' : `   ${paint.faint(rest)}`}`
 }
 
 /** Where a run has its things, and where the user is. */
@@ -79,9 +103,10 @@ export function closingLines(record: RunRecord, { results, workspace, cwd, goOn 
     const outcome = { passed: paint.good('passed '), failed: paint.bad('failed '), skipped: 'skipped', 'not-run': 'not run' }[lane.status]
     const time = lane.startedAt === undefined ? '       -' : `${(lane.durationMs / 1000).toFixed(1)} s`.padStart(8)
     const note = lane.status === 'failed' ? (lane.verdict?.class ?? lane.reason ?? '') : (lane.reason ?? (lane.purpose === 'set-up' ? '(set-up)' : ''))
-    lines.push(`  ${lane.name.padEnd(width)}${outcome}${time}  ${paint.faint(oneLine(note))}`.trimEnd())
+    const [first = '', ...more] = wrapped(' '.repeat(width + 19), plain(note), textColumns).map((line) => line.slice(width + 19))
+    lines.push(`  ${padToColumns(lane.name, width)}${outcome}${time}  ${paint.faint(first)}`.trimEnd(), ...more.map((line) => ' '.repeat(width + 19) + paint.faint(line)))
   }
-  for (const lane of record.lanes) if (lane.status === 'failed') lines.push('', ...failureLines(lane, (path) => shown(existsSync(join(results, path)) || !existsSync(join(workspace, path)) ? join(results, path) : join(workspace, path)), paint))
+  for (const lane of record.lanes) if (lane.status === 'failed') lines.push('', ...failureLines(lane, (path) => existsSync(join(results, path)) || !existsSync(join(workspace, path)) ? join(results, path) : join(workspace, path), shown, paint))
   for (const error of record.errors) lines.push('', ...indent(`${paint.bad('error outside the lanes')}: ${plain(error)}`, ''))
   lines.push('', teardownLine(record, paint))
   if (record.paused) lines.push(`${paint.faint('read   ')} ${join(workspace, record.paused.file)}`)
@@ -92,11 +117,11 @@ export function closingLines(record: RunRecord, { results, workspace, cwd, goOn 
       `${paint.faint('give up')} npx clone-smoke cleanup ${shellWord(workspace)}`,
     )
   }
-  lines.push(`${paint.faint('report')} ${shown(results)}/junit.xml, run.json, transcripts/, logs/`)
+  lines.push(`${paint.faint('report')} ${shown(results)}/summary.md`, '       beside it junit.xml, ctrf.json, run.json, transcripts/, logs/')
   return lines
 }
 
-function failureLines(lane: LaneRecord, shown: (evidence: string) => string, paint: Paint): string[] {
+function failureLines(lane: LaneRecord, placeOf: (evidence: string) => string, shown: (path: string) => string, paint: Paint): string[] {
   const lines = [`${paint.bad(`✗ ${lane.name}`)}${lane.verdict ? `: ${paint.bad(lane.verdict.class)}` : ''}`]
   const { verdict } = lane
   const why = verdict?.diagnosis ?? lane.reason
@@ -107,10 +132,23 @@ function failureLines(lane: LaneRecord, shown: (evidence: string) => string, pai
     const told = verdict !== undefined && message.startsWith(`${verdict.class}: ${plain(verdict.diagnosis)}`)
     if (test.status === 'failed' && !told) lines.push(...indent(`${test.name}\n${message}`, '  ').map((line) => paintDiff(line, paint)))
   }
-  for (const path of lane.verdict?.evidence ?? []) lines.push(`  ${paint.faint('look at')} ${shown(path)}`)
+  lines.push(...lastWords(lane, placeOf, why ?? '', paint))
+  for (const path of lane.verdict?.evidence ?? []) lines.push(`  ${paint.faint('look at')} ${shown(placeOf(path))}`)
   if (lane.verdict?.remedy !== undefined) lines.push(`  ${paint.faint('remedy ')} ${plain(lane.verdict.remedy)}`)
   if (lane.reproduce !== undefined) lines.push(`  ${paint.faint('again  ')} ${lane.reproduce}`)
   return lines
+}
+
+/** The end of the log of the step that failed, unless the diagnosis has it already. */
+function lastWords({ steps, verdict }: LaneRecord, placeOf: (evidence: string) => string, why: string, paint: Paint): string[] {
+  if (why.includes('last lines:')) return []
+  const failed = steps.find(({ status }) => status === 'failed')
+  const logs = [...(failed?.logs ?? []), ...(verdict?.evidence ?? [])].filter((file) => file.endsWith('.log') && !file.includes('diagnosis'))
+  for (const log of logs) {
+    const said = readTail(placeOf(log))?.lines.filter((line) => line.trim() !== '').slice(-tailLines) ?? []
+    if (said.length > 0) return [`  ${paint.faint(`last lines of ${log}`)}`, ...said.map((line) => paint.faint(`  | ${plain(line)}`))]
+  }
+  return []
 }
 
 function teardownLine(record: RunRecord, paint: Paint): string {
@@ -134,10 +172,10 @@ const indent = (text: string, by: string): string[] => text.split('\n').map((lin
 /** What programs said may hold terminal codes; printed, they would move the cursor or change colours. */
 const plain = (text: string): string => xmlText(text).replaceAll(/[\u007F-\u009F]/g, '')
 
-/** The first line of a text, short enough for a row of a table. */
-function oneLine(text: string): string {
-  const [first = ''] = plain(text).split('\n')
-  return first.length > 120 ? `${first.slice(0, 119)}…` : first
+/** A text after a painted title, wrapped. */
+function titled(title: string, between: string, text: string, paint: (title: string) => string): string[] {
+  const [first = '', ...more] = wrapped(`${title} ${between}`, plain(text), textColumns)
+  return [paint(title) + first.slice(title.length), ...more]
 }
 
 /** Vitest marks what was expected with `-` or a word, and what came with `+` or another word. */

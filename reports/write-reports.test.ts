@@ -9,32 +9,33 @@ let base = ''
 beforeEach(() => { base = mkdtempSync(join(tmpdir(), 'write-')) })
 afterEach(() => { rmSync(base, { recursive: true, force: true }) })
 
+const places = { workspace: '/w', goOn: 'go on' }
 const record: RunRecord = { schema: 1, run: 'r', suite: 's', outcome: 'passed', startedAt: '', durationMs: 1, facts: {}, notes: [], lanes: [], errors: [], teardown: null }
 
-test('both reports and the link are written, and written again over the old ones', () => {
+test('all reports and the link are written, and written again over the old ones', () => {
   const results = join(base, 'r')
   mkdirSync(results)
-  expect(writeReports(record, results)).toEqual([])
-  expect(writeReports({ ...record, outcome: 'failed' }, results)).toEqual([])
+  expect(writeReports(record, results, places)).toEqual([])
+  expect(writeReports({ ...record, outcome: 'failed' }, results, places)).toEqual([])
   expect(JSON.parse(readFileSync(join(results, 'run.json'), 'utf8'))).toMatchObject({ outcome: 'failed' })
-  expect(readdirSync(results).toSorted()).toEqual(['junit.xml', 'run.json'])
+  expect(readdirSync(results).toSorted()).toEqual(['ctrf.json', 'junit.xml', 'run.json', 'summary.md'])
   expect(readlinkSync(join(base, 'latest'))).toBe('r')
 })
 
 test('what cannot be written is named, and the rest is written', () => {
   const results = join(base, 'r')
   mkdirSync(join(results, 'run.json', 'taken'), { recursive: true })
-  const problems = writeReports(record, results)
+  const problems = writeReports(record, results, places)
   expect(problems).toEqual([expect.stringMatching(/run\.json could not be written: E/)])
-  expect(readdirSync(results).toSorted()).toEqual(['junit.xml', 'run.json'])
+  expect(readdirSync(results).toSorted()).toEqual(['ctrf.json', 'junit.xml', 'run.json', 'summary.md'])
   expect(lstatSync(join(base, 'latest')).isSymbolicLink()).toBe(true)
 })
 
-test('a results folder that is a file, or is gone, is three sentences', () => {
+test('a results folder that cannot be is one sentence, one that is gone is made again', () => {
   writeFileSync(join(base, 'file'), '')
-  expect(writeReports(record, join(base, 'file', 'r'))).toHaveLength(3)
-  expect(writeReports(record, join(base, 'gone', 'r'))).toHaveLength(3)
+  expect(writeReports(record, join(base, 'file', 'r'), places)).toEqual([expect.stringMatching(/^no report could be written to .*\/file\/r: E/)])
   expect(readdirSync(base)).toEqual(['file'])
+  expect(writeReports(record, join(base, 'gone', 'r'), places)).toEqual([])
 })
 
 test('a file called latest that is not ours is left alone, and said so', () => {
@@ -43,7 +44,7 @@ test('a file called latest that is not ours is left alone, and said so', () => {
     const results = join(parent, 'run')
     mkdirSync(results)
     writeFileSync(join(parent, 'latest'), 'a text of my own, of more than one word\n')
-    expect(writeReports(record, results).join()).toMatch(/latest could not be written: it is no link of clone-smoke/)
+    expect(writeReports(record, results, places).join()).toMatch(/latest could not be written: it is no link of clone-smoke/)
     expect(readFileSync(join(parent, 'latest'), 'utf8')).toMatch(/of my own/)
   } finally {
     rmSync(parent, { recursive: true, force: true })

@@ -1,16 +1,26 @@
-import { lstatSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { RunRecord } from '../harness/record.ts'
-import { junitXml } from './junit.ts'
+import { ctrfReport } from './ctrf.ts'
+import { junitXml, type JunitOptions } from './junit.ts'
+import { summaryMarkdown, type SummaryPlaces } from './summary.ts'
 
 /**
- * Writes run.json and junit.xml and points `latest` to them. Each stands for itself: what cannot be written costs only
- * itself, and a sentence in the answer.
+ * Writes run.json, junit.xml, ctrf.json and summary.md and points `latest` to them. Each stands for itself: what cannot be
+ * written costs only itself, and a sentence in the answer. A folder that takes nothing is one sentence.
  */
-export function writeReports(record: RunRecord, results: string): string[] {
+export function writeReports(record: RunRecord, results: string, options: JunitOptions & Omit<SummaryPlaces, 'results'>): string[] {
+  try {
+    mkdirSync(results, { recursive: true })
+    accessSync(results, constants.W_OK)
+  } catch (error) {
+    return [`no report could be written to ${results}: ${error instanceof Error ? error.message : String(error)}`]
+  }
   return [
     attempt(join(results, 'run.json'), (file) => { writeWhole(file, `${JSON.stringify(record, null, 2)}\n`) }),
-    attempt(join(results, 'junit.xml'), (file) => { writeWhole(file, junitXml(record, results)) }),
+    attempt(join(results, 'junit.xml'), (file) => { writeWhole(file, junitXml(record, results, options)) }),
+    attempt(join(results, 'ctrf.json'), (file) => { writeWhole(file, `${JSON.stringify(ctrfReport(record, results), null, 2)}\n`) }),
+    attempt(join(results, 'summary.md'), (file) => { writeWhole(file, summaryMarkdown(record, { ...options, results })) }),
     attempt(join(dirname(results), 'latest'), (latest) => { pointTo(latest, basename(results)) }),
   ].flat()
 }

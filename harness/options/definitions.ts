@@ -78,6 +78,9 @@ export const optionDefinitions = {
   memoryLimit: number('MiB that all processes of the sandbox may use together; 0 for no limit', { schema: count(1 << 24), fallback: 0, placeholder: '<MiB>' }),
   processLimit: number('processes the sandbox may have at once; 0 for no limit', { schema: count(1 << 22), fallback: 0, placeholder: '<number>' }),
   cacheDir: path('directory of npm, pip, uv and Go caches that outlives the run and can be shared by several (default: each sandbox has its own)'),
+  junitAttachments: text('how `junit.xml` names the files that belong to a test: by `absolute` path, as Jenkins wants it, or `relative` to where you are, as GitLab does', {
+    schema: oneOf(['absolute', 'relative']), fallback: 'absolute', placeholder: '<how>',
+  }),
   captureDebugTools: onOff("switch on the stack's debug logs and keep what each agent session added to them"),
   captureDiagLogs: onOff('record vmstat, top and dmesg during each agent session'),
 } as const satisfies Record<string, OptionDefinition>

@@ -1,7 +1,7 @@
 import { Redactor } from './redactor.ts'
 
 const key = Symbol.for('clone-smoke.redactor')
-const globals = globalThis as { [key]: Redactor | undefined }
+const globals = globalThis as { [key]?: Redactor | undefined }
 
 /** The redactor of this process: vitest may load a module twice, and the reports are written when the workspace is gone. */
 export function redactorOfThisProcess(): Redactor {

@@ -70,7 +70,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
   for (const text of [...swept, ...(place.kind === 'go on' ? place.reuse.notes : [])]) recorder.add({ type: 'note', text })
   const runFile = join(results, 'run-file.json')
-  writeWhole(runFile, `${JSON.stringify({ run, suite: suite.name, workspace: root, results }, null, 2)}\n`)
+  writeWhole(runFile, `${JSON.stringify({ run, suite: suite.name, workspace: root, results, junitAttachments: options.junitAttachments }, null, 2)}\n`)
   process.env.SMOKE_RUN_FILE = runFile
 
   const info: RunInfo = {

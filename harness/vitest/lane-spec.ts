@@ -31,13 +31,13 @@ export function laneSpec<S extends States<S>, Needs extends keyof S & string, Le
   const anyLane: AnyLane = lane
   const runner = runnerFor(suite)
   let run: LaneRun | { readonly refused: string } = { refused: 'the lane did not start' }
-  const failedChecks: string[] = []
+  const failedChecks = new Set<string>()
 
   base.beforeAll(async () => {
     run = await runner.begin(lane.name)
   }, noTimeout)
   base.afterAll(async () => {
-    await runner.conclude(lane.name, failedChecks)
+    await runner.conclude(lane.name, [...failedChecks])
     const outcome = run instanceof LaneRun ? await run.ended : undefined
     // No test of a step shows this failure; without this the file would be green.
     if (outcome?.verdict && outcome.insideStep !== true) throw new VerdictError(outcome.verdict)
@@ -69,7 +69,9 @@ export function laneSpec<S extends States<S>, Needs extends keyof S & string, Le
     },
   })
   own.beforeEach(async ({ onTestFailed, task }) => {
-    onTestFailed(() => { failedChecks.push(task.name) })
+    // With `--retry` the last attempt counts.
+    if ((task.result?.retryCount ?? 0) > 0) failedChecks.delete(task.name)
+    onTestFailed(() => { failedChecks.add(task.name) })
     // Waited for here, where it does not count against the check's own time-out.
     if (run instanceof LaneRun) await run.ended
   }, noTimeout)
