@@ -8,9 +8,10 @@ import { internalVariables } from '../harness/options/resolve.ts'
 import { shellWord } from '../harness/shell-word.ts'
 import { redactorOfThisProcess } from '../harness/redaction/of-this-process.ts'
 import { laneOfFile } from '../harness/vitest/lane-file.ts'
+import { rememberedRun } from '../harness/vitest/this-run.ts'
 import { buildRunRecord, type LaneTests } from './build-run-record.ts'
 import { annotations } from './github.ts'
-import { readProgress } from './progress-file.ts'
+import { parseProgress, readProgress } from './progress-file.ts'
 import { readRunFile, type RunFile } from './run-file.ts'
 import { summaryLimit, summaryMarkdown } from './summary.ts'
 import { closingLines, paintFor } from './terminal.ts'
@@ -111,8 +112,10 @@ export function reproduceCommand(lane: string, env: NodeJS.ProcessEnv): string {
   return `${options.join('')}SMOKE_KEEP=failed npx vitest run ${lane}.smoke`
 }
 
-/** From the results; where the copy failed and the workspace was kept, from there. */
-function eventsOf({ results, workspace }: RunFile): ProgressEvent[] {
+/** From the memory of this process; else from the results; where the copy failed and the workspace was kept, from there. */
+function eventsOf({ run, results, workspace }: RunFile): ProgressEvent[] {
+  const remembered = rememberedRun()
+  if (remembered?.run === run && remembered.progress !== '') return parseProgress(remembered.progress)
   const file = [results, workspace].map((folder) => join(folder, 'progress.ndjson')).find((path) => existsSync(path))
   return file === undefined ? [] : readProgress(file)
 }

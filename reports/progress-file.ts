@@ -3,7 +3,11 @@ import { progressEvent, type ProgressEvent } from '../harness/record.ts'
 
 /** Reads a progress file to its end. Lines that were cut by a crash, or are of a later version, are left out. */
 export function readProgress(file: string): ProgressEvent[] {
-  return readFileSync(file, 'utf8').split('\n').flatMap(parse)
+  return parseProgress(readFileSync(file, 'utf8'))
+}
+
+export function parseProgress(text: string): ProgressEvent[] {
+  return text.split('\n').flatMap(parse)
 }
 
 /** Follows a progress file that another process appends to. */

@@ -27,6 +27,7 @@ export default class SmokeReporter extends DefaultReporter {
   #running: { step: Step; since: number; saidAt: number; heardAt: number; heard: string | undefined } | undefined
   #lastOutput: LastOutput | undefined
   #shown = false
+  #broken = false
 
   constructor() {
     super({ summary: false })
@@ -41,7 +42,7 @@ export default class SmokeReporter extends DefaultReporter {
 
   override onTestModuleQueued(module: TestModule): void {
     if (!isLane(module)) super.onTestModuleQueued(module)
-    else if (!this.#tail) this.#follow()
+    else if (!this.#tail && !this.#broken) this.#follow()
   }
 
   override onTestModuleCollected(module: TestModule): void {
@@ -105,6 +106,7 @@ export default class SmokeReporter extends DefaultReporter {
       this.#tail = new ProgressTail(join(workspace, 'progress.ndjson'))
       this.#lastOutput = new LastOutput(workspace)
     } catch (error) {
+      this.#broken = true
       process.stderr.write(`clone-smoke: progress cannot be shown: ${error instanceof Error ? error.message : String(error)}\n`)
       return
     }
@@ -119,6 +121,7 @@ export default class SmokeReporter extends DefaultReporter {
       for (const event of this.#tail?.next() ?? []) this.#show(event)
       this.#showRunning()
     } catch (error) {
+      this.#broken = true
       this.#tail = undefined
       this.#running = undefined
       clearInterval(this.#timer)

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { rememberedRun } from '../harness/vitest/this-run.ts'
 
 /** What `run-file.json` says about the run it belongs to. */
 export interface RunFile {
@@ -10,8 +12,10 @@ export interface RunFile {
   readonly junitAttachments?: 'absolute' | 'relative'
 }
 
-/** @throws when the file is not there or is no run file */
+/** The run of this process is known without its file, too. @throws when the file is not there or is no run file */
 export function readRunFile(file: string): RunFile {
+  const remembered = rememberedRun()
+  if (remembered && join(remembered.results, 'run-file.json') === file) return remembered
   const content = JSON.parse(readFileSync(file, 'utf8')) as Partial<RunFile>
   const { run, suite, workspace, results, junitAttachments = 'absolute' } = content
   if (run === undefined || suite === undefined || workspace === undefined || results === undefined) {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { appendFileSync, cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -135,6 +136,55 @@ test('a report that cannot be written costs one line, not the outcome', async ()
   mkdirSync(join(child.results, 'latest', 'taken'), { recursive: true })
   expect(await child.ended(), child.output()).toBe(0)
   expect(child.output()).toMatch(/^clone-smoke: .*could not be .*$/m)
+})
+
+/** Whether a file system of a size of its own can be had: for root, and where that is not forbidden. */
+function mountSmall(folder: string): boolean {
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k,mode=0777', 'none', folder], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** What breaks, from inside a lane, so that it is neither too early nor too late. */
+const breakages = [
+  {
+    what: 'results that are no folder any more', code: "rmSync(results, { recursive: true }); writeFileSync(results, '')",
+    messages: [/^clone-smoke: transcripts and logs could not be saved: E/m, /^clone-smoke: no report could be written to .*: E/m],
+  },
+  {
+    what: 'a full disk below the results', code: "try { writeFileSync(join(results, 'fill'), Buffer.alloc(2 ** 20)) } catch {}",
+    messages: [/^clone-smoke: transcripts and logs could not be saved: ENOSPC/m, /^clone-smoke: .*run\.json, .*junit\.xml, .*ctrf\.json, .*summary\.md could not be written: ENOSPC/m],
+  },
+  {
+    what: 'progress that can be neither written nor read', code: "rmSync(join(workspace, 'progress.ndjson')); mkdirSync(join(workspace, 'progress.ndjson'))",
+    messages: [/^clone-smoke: progress cannot be written, the run goes on: EISDIR/m, /^clone-smoke: progress cannot be shown any more, the run goes on: EISDIR/m],
+  },
+]
+
+test.for(breakages)('$what: a message each, and the lanes are what they were', async ({ what, code, messages }, { skip }) => {
+  const root = copyOfToy()
+  const disk = join(root, 'disk')
+  mkdirSync(disk)
+  const isFull = what.includes('disk')
+  const mounted = isFull && mountSmall(disk)
+  try {
+    if (isFull && !mounted) skip('only root can mount a small file system')
+    appendFileSync(join(root, 'suites/toy/look.smoke.ts'), [
+      "import { inject } from 'vitest'", "import { mkdirSync, rmSync, writeFileSync } from 'node:fs'", "import { join } from 'node:path'",
+      `test('breaks', () => { const { results, workspace } = inject('smokeRun'); mkdirSync; join; workspace; ${code} })`, '',
+    ].join('\n'))
+    const child = start(['run', 'smoke'], isFull ? { SMOKE_RESULTS: disk } : {}, root)
+    expect(await child.ended(), child.output()).toBe(0)
+    for (const message of messages) expect(child.output().match(new RegExp(message, 'gm')), child.output()).toHaveLength(1)
+    for (const lane of ['start', 'look', 'grow', 'shrink']) expect(child.output()).toMatch(new RegExp(`^  ${lane} +passed`, 'm'))
+    expect(child.output()).toMatch(/^passed in .*, nothing left behind/m)
+    expect(child.leftovers()).toEqual([])
+  } finally {
+    if (mounted) execFileSync('umount', [disk])
+  }
 })
 
 test('with --retry a flaky check leaves its lane green and is told as flaky, and GitHub is told of what failed', async () => {

@@ -16,22 +16,35 @@ export function writeReports(record: RunRecord, results: string, options: JunitO
   } catch (error) {
     return [`no report could be written to ${results}: ${error instanceof Error ? error.message : String(error)}`]
   }
-  return [
+  return together([
     attempt(join(results, 'run.json'), (file) => { writeWhole(file, `${JSON.stringify(record, null, 2)}\n`) }),
     attempt(join(results, 'junit.xml'), (file) => { writeWhole(file, junitXml(record, results, options)) }),
     attempt(join(results, 'ctrf.json'), (file) => { writeWhole(file, `${JSON.stringify(ctrfReport(record, results), null, 2)}\n`) }),
     attempt(join(results, 'summary.md'), (file) => { writeWhole(file, summaryMarkdown(record, { ...options, results })) }),
     attempt(join(dirname(results), 'latest'), (latest) => { pointTo(latest, basename(results)) }),
-  ].flat()
+  ].flat())
 }
 
-function attempt(file: string, write: (file: string) => void): string[] {
+interface Problem {
+  readonly file: string
+  readonly why: string
+}
+
+function attempt(file: string, write: (file: string) => void): Problem[] {
   try {
     write(file)
     return []
   } catch (error) {
-    return [`${file} could not be written: ${error instanceof Error ? error.message : String(error)}`]
+    const { code } = error as NodeJS.ErrnoException
+    // Of a full disk the code is the reason, whatever the file was called while it was written.
+    return [{ file, why: code === 'ENOSPC' || code === 'EDQUOT' ? `${code}: no space is left` : error instanceof Error ? error.message : String(error) }]
   }
+}
+
+/** What has one reason is one sentence. */
+function together(problems: readonly Problem[]): string[] {
+  return [...new Set(problems.map(({ why }) => why))].map((why) =>
+    `${problems.filter((problem) => problem.why === why).map(({ file }) => file).join(', ')} could not be written: ${why}`)
 }
 
 /** A reader sees the old file or the new one, never half of it. */

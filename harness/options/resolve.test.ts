@@ -23,7 +23,7 @@ test('defaults hold when nothing is set, and other variables are nobody’s busi
     suite: 'any', workspace: undefined, keep: 'never', results: '/here/smoke-results', reuse: false, force: false, forceOutdated: false, forceBootstrap: false,
     bootstrapOnly: false, skipBootstrap: false, manual: false, manualStage: undefined, agentBin: undefined, agentHome: undefined,
     stageTimeout: 60, restartTimeout: 30, restartRetries: 1, heartbeatTimeout: 240, budgetScale: 1, testScope: 'full', memoryLimit: 0, processLimit: 0,
-    cacheDir: undefined, captureDebugTools: false, captureDiagLogs: false, sources: {}, refs: {}, ports: {}, own: {}, origins: {},
+    cacheDir: undefined, junitAttachments: 'absolute', captureDebugTools: false, captureDiagLogs: false, sources: {}, refs: {}, ports: {}, own: {}, origins: {},
   })
 })
 
@@ -49,6 +49,7 @@ const good = [
   ['manual', 'SMOKE_MANUAL', 'yes', true],
   ['manual', 'SMOKE_MANUAL', '0', false],
   ['captureDebugTools', 'SMOKE_CAPTURE_DEBUG_TOOLS', 'true', true],
+  ['junitAttachments', 'SMOKE_JUNIT_ATTACHMENTS', 'relative', 'relative'],
   ['captureDiagLogs', 'SMOKE_CAPTURE_DIAG_LOGS', 'on', true],
 ] as const
 

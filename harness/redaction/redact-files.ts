@@ -8,15 +8,17 @@ const pieceSize = 1024 * 1024
 /**
  * Looks once more at every file of a folder: a secret may have become known after a line with it was written, and suites
  * copy logs of their own. A file without any is not touched; links are left alone.
- * @returns a sentence for each file that could not be looked at, or not be written without its secrets
+ * @returns a sentence for each file that was removed, because it could not be looked at, or not be written without its secrets
  */
 export function redactFiles(folder: string, redactor: Redactor): string[] {
   return filesBelow(folder).flatMap((file) => {
     try {
-      if (lstatSync(file).isFile() && holdsSecrets(file, redactor)) rewrite(file, redactor)
+      if (!lstatSync(file).isFile() || !holdsSecrets(file, redactor)) return []
+      rewrite(file, redactor)
       return []
     } catch (error) {
-      return [`${file} may hold secrets: ${error instanceof Error ? error.message : String(error)}`]
+      rmSync(file, { force: true })
+      return [`${file} was removed, as it may hold secrets and could not be written without them: ${error instanceof Error ? error.message : String(error)}`]
     }
   })
 }

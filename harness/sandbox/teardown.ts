@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Recorder } from '../lanes/recorder.ts'
 import { listenersOf } from '../processes/listeners.ts'
@@ -36,6 +36,10 @@ export interface Ended {
   readonly leftovers: readonly string[]
   /** What the run changed outside the sandbox. */
   readonly hostChanges: readonly string[]
+  /** What could not be kept for the reports: nothing is left behind by that. */
+  readonly problems: readonly string[]
+  /** `progress.ndjson`, with the end of the teardown. */
+  readonly progress: string
 }
 
 /** Undoes the sandbox, proves it, and writes down what was left: nothing, if all is well. Never rejects. */
@@ -46,14 +50,17 @@ export async function tearDown(ending: Ending): Promise<Ended> {
   const leftovers: string[] = []
   const hostChanges: string[] = []
   let ended = 0
-  const attempt = async (what: string, work: () => Promise<void> | void): Promise<void> => {
+  const problems: string[] = []
+  const attempt = async (what: string, work: () => Promise<void> | void, to = leftovers): Promise<void> => {
     try {
       await work()
     } catch (error) {
-      leftovers.push(`${what}: ${error instanceof Error ? error.message : String(error)}`)
+      to.push(`${what}: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
-  await attempt('the end could not be recorded', () => { new Recorder(paths.progress, redactor).add({ type: 'teardown-started' }) })
+  let progress = ''
+  await attempt('the progress could not be read', () => { progress = readFileSync(paths.progress, 'utf8') }, problems)
+  if (progress !== '') new Recorder(paths.progress, redactor).add({ type: 'teardown-started' })
   if (!leaveRunning) {
     await attempt('the ledger could not be finished', async () => {
       const finished = await finishLedger(paths.ledger, { harness: false, children: false })
@@ -62,13 +69,16 @@ export async function tearDown(ending: Ending): Promise<Ended> {
     })
   }
   await attempt('the host could not be compared', () => { hostChanges.push(...compareHost(host.before, snapshotHost(host.paths))) })
-  await attempt('the evidence could not be saved', () => {
+  const before = problems.length
+  await attempt('transcripts and logs could not be saved', () => {
     if (anythingRan) salvageEvidence(paths.root, results)
     else rmSync(results, { recursive: true, force: true })
-    // While the workspace still tells what its secrets are.
-    const problems = redactFiles(results, redactor.refresh())
-    if (problems.length > 0) throw new Error(problems.join('; '))
-  })
+  }, problems)
+  const saved = anythingRan && problems.length === before
+  // A worker that was told to stop may have had the last word.
+  if (progress !== '') await attempt('the progress could not be read', () => { progress = readFileSync(paths.progress, 'utf8') }, problems)
+  // While the workspace still tells what its secrets are.
+  problems.push(...redactFiles(results, redactor.refresh()))
   if (!keep) {
     // From here on nobody keeps it: whoever finds a part of it removes the rest.
     await attempt('that the workspace goes could not be recorded', () => {
@@ -80,16 +90,14 @@ export async function tearDown(ending: Ending): Promise<Ended> {
     // A workspace that is kept keeps its ports, for whoever goes on with it.
     await attempt('a port could not be released', () => { for (const reservation of ending.reservations) releasePort(reservation, ending.owner) })
   }
-  await attempt('the end could not be recorded', () => {
-    const event = {
-      type: 'teardown-ended', durationMs: performance.now() - startedAt, ended, leftovers, hostChanges, workspaceKept: keep, processesKept: leaveRunning,
-    } as const
-    // A workspace that is not kept is gone by now.
-    if (keep) new Recorder(paths.progress, redactor).add(event)
-    if (anythingRan) new Recorder(join(results, 'progress.ndjson'), redactor).add(event)
-  })
+  const event = {
+    type: 'teardown-ended', durationMs: performance.now() - startedAt, ended, leftovers, hostChanges, workspaceKept: keep, processesKept: leaveRunning,
+  } as const
+  // A workspace that is not kept is gone by now.
+  if (keep && progress !== '') new Recorder(paths.progress, redactor).add(event)
+  if (saved && progress !== '') new Recorder(join(results, 'progress.ndjson'), redactor).add(event)
   janitor.done()
-  return { leftovers, hostChanges }
+  return { leftovers, hostChanges, problems, progress: `${progress}\n${JSON.stringify({ at: new Date().toISOString(), ...redactor.value(event) })}\n` }
 }
 
 /** Ports of the sandbox held by a process younger than this one: whoever is older cannot come from this run. */

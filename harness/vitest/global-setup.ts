@@ -22,6 +22,7 @@ import { writeWhole } from '../sandbox/whole-file.ts'
 import { preparePlan } from './plan.ts'
 import { planRecord } from './plan-text.ts'
 import { watchSignals } from './signals.ts'
+import { rememberRun } from './this-run.ts'
 
 /** Owns the sandbox: makes it before the lanes run, and undoes it after. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -70,8 +71,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
   for (const text of [...swept, ...(place.kind === 'go on' ? place.reuse.notes : [])]) recorder.add({ type: 'note', text })
   const runFile = join(results, 'run-file.json')
-  writeWhole(runFile, `${JSON.stringify({ run, suite: suite.name, workspace: root, results, junitAttachments: options.junitAttachments }, null, 2)}\n`)
+  const about = { run, suite: suite.name, workspace: root, results, junitAttachments: options.junitAttachments }
+  writeWhole(runFile, `${JSON.stringify(about, null, 2)}\n`)
   process.env.SMOKE_RUN_FILE = runFile
+  rememberRun({ ...about, progress: '' })
 
   const info: RunInfo = {
     run, sandboxId, workspace: root, results, options, ports, agentFile: plan.agentFile,
@@ -89,23 +92,34 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return () => (done ??= end().finally(() => { signals.release() }))
 
   async function end(): Promise<void> {
-    const progress = readFileSync(paths.progress, 'utf8')
+    const progress = readOr(paths.progress)
     // A lane that failed as set-up has no test of its own: those that needed it are skipped, and vitest sees success.
     const laneFailed = progress.split('\n').some((line) => line.includes('"type":"lane-ended"') && line.includes('"status":"failed"'))
     const failed = laneFailed || vitest.state.getCountOfFailedTests() > 0 || vitest.state.getUnhandledErrors().length > 0
     // Told by what was written, and not by vitest: a worker that was killed leaves its files as if never begun.
-    const anythingRan = failed || progress.includes('"type":"lane-')
+    const anythingRan = failed || progress === '' || progress.includes('"type":"lane-')
     const paused = progress.includes('"type":"paused"') && !existsSync(paths.stop)
     const keep = place.kind === 'go on' || place.kind === 'again' || paused || options.keep === 'always' || (options.keep === 'failed' && failed) || (options.bootstrapOnly && anythingRan)
     if (keep && existsSync(root)) updateMarker(root, { kept: true })
-    const { leftovers, hostChanges } = await tearDown({
+    const { leftovers, hostChanges, problems, progress: whole } = await tearDown({
       paths, made, results, ports, reservations: Object.values(reservations), owner, keep, anythingRan, janitor, leaveRunning: paused, host: { paths: hostPaths, before: hostBefore },
     })
+    rememberRun({ ...about, progress: whole })
     if (!anythingRan) delete process.env.SMOKE_RUN_FILE
     if ((laneFailed || leftovers.length > 0 || hostChanges.length > 0) && (process.exitCode === undefined || process.exitCode === 0)) process.exitCode = 1
+    for (const problem of problems) process.stderr.write(`\nclone-smoke: ${problem}\n`)
     for (const [title, lines] of [['left behind', leftovers], ['changed outside the sandbox', hostChanges]] as const) {
       if (lines.length > 0) process.stderr.write(`\nclone-smoke: ${title}:\n${lines.map((line) => `  ${line}\n`).join('')}`)
     }
+  }
+}
+
+/** What a file holds; nothing where it cannot be read. */
+function readOr(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
   }
 }
 
