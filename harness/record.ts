@@ -35,6 +35,22 @@ export const observedCallRecord = z.object({
   error: z.string().optional(),
 })
 
+/** What happened in an agent session, in order. `call` is an index in `observed`. Long texts are cut, and say so. */
+export const conversationRecord = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('message'), text: z.string() }),
+  z.object({ kind: z.literal('call'), call: z.number(), answer: z.string().optional() }),
+])
+
+/** A tool call as the stack's own log tells it. */
+export const receivedCallRecord = z.object({
+  tool: z.string(),
+  arguments: z.unknown(),
+  ok: z.boolean(),
+  error: z.string().optional(),
+  answer: z.string().optional(),
+  client: z.string(),
+})
+
 export const stageRecord = z.object({
   agent: z.object({ name: z.string(), version: z.string(), file: z.string() }),
   model: z.string(),
@@ -51,10 +67,25 @@ export const stageRecord = z.object({
   offeredTools: z.array(z.string()),
   calls: z.array(callRecord),
   observed: z.array(observedCallRecord),
+  /** Records of earlier versions have neither. */
+  conversation: z.array(conversationRecord).optional(),
+  received: z.array(receivedCallRecord).optional(),
 })
 
 /** What the sandbox's processes used during a step, all together; CPU: 100 is one core. */
 export const usageRecord = z.object({ samples: z.number(), peakMemoryBytes: z.number(), peakProcesses: z.number(), peakCpuPercent: z.number() })
+
+/** What the sandbox's processes used at a moment, or at the worst since the sample before. CPU: 100 is one core. */
+export const sampleRecord = z.object({ memoryBytes: z.number(), processes: z.number(), cpuPercent: z.number() })
+
+/** Lists of names that a suite shows of its stack, by title: its tools, the files that git sees changed. */
+export const snapshotRecord = z.record(z.string(), z.array(z.string()))
+
+export const processRecord = z.object({
+  pid: z.number(), ppid: z.number(), command: z.string(), memoryBytes: z.number(),
+  /** Milliseconds since it started. */
+  ageMs: z.number(),
+})
 
 const at = z.iso.datetime()
 const status = z.enum(['passed', 'failed', 'skipped'])
@@ -80,7 +111,11 @@ export const progressEvent = z.discriminatedUnion('type', [
   /** The run stops for a person to do what the agent would do; the stack is left running. */
   z.object({ type: z.literal('paused'), at, lane: z.string(), stage: z.string(), file: z.string() }),
   z.object({ type: z.literal('lane-ended'), at, lane: z.string(), status, durationMs: z.number(), verdict: verdictRecord.optional(), reason: z.string().optional() }),
+  sampleRecord.extend({ type: z.literal('sample'), at }),
+  z.object({ type: z.literal('snapshot'), at, lane: z.string(), when: z.enum(['before', 'after']), lists: snapshotRecord }),
   z.object({ type: z.literal('teardown-started'), at }),
+  /** The sandbox's processes when the lanes had ended, before anything was stopped. */
+  z.object({ type: z.literal('processes'), at, processes: z.array(processRecord) }),
   z.object({ type: z.literal('teardown-ended'), at, durationMs: z.number(), ended: z.number(), leftovers: z.array(z.string()), hostChanges: z.array(z.string()), workspaceKept: z.boolean(), processesKept: z.boolean() }),
 ])
 
@@ -122,6 +157,8 @@ export const laneRecord = z.object({
   reproduce: z.string().optional(),
   steps: z.array(stepRecord),
   tests: z.array(testRecord),
+  /** What the suite showed of its stack before and after the lane. */
+  snapshots: z.object({ before: snapshotRecord.optional(), after: snapshotRecord.optional() }).optional(),
 })
 
 export const runRecord = z.object({
@@ -139,6 +176,9 @@ export const runRecord = z.object({
   lanes: z.array(laneRecord),
   /** Errors that belong to no lane. */
   errors: z.array(z.string()),
+  samples: z.array(sampleRecord.extend({ at: z.string() })).optional(),
+  /** The sandbox's processes before anything was stopped. */
+  processes: z.array(processRecord).optional(),
   teardown: z.object({ durationMs: z.number(), ended: z.number(), leftovers: z.array(z.string()), hostChanges: z.array(z.string()), workspaceKept: z.boolean(), processesKept: z.boolean() }).nullable(),
 })
 
@@ -146,6 +186,12 @@ export type ProgressEvent = z.infer<typeof progressEvent>
 export type VerdictRecord = z.infer<typeof verdictRecord>
 export type FindingRecord = z.infer<typeof findingRecord>
 export type CallRecord = z.infer<typeof callRecord>
+export type SampleRecord = z.infer<typeof sampleRecord>
+export type SnapshotRecord = z.infer<typeof snapshotRecord>
+export type ProcessRecord = z.infer<typeof processRecord>
+export type ConversationRecord = z.infer<typeof conversationRecord>
+export type ObservedCallRecord = z.infer<typeof observedCallRecord>
+export type ReceivedCallRecord = z.infer<typeof receivedCallRecord>
 export type StageRecord = z.infer<typeof stageRecord>
 export type StepRecord = z.infer<typeof stepRecord>
 export type LaneRecord = z.infer<typeof laneRecord>

@@ -223,6 +223,11 @@ export interface Suite<S extends States<S>> {
   readonly environmentFiles?: (paths: WorkspacePaths) => readonly string[]
   /** What is looked at when the stack does not start, falls silent or takes too long. */
   readonly stack?: (paths: WorkspacePaths, ports: Readonly<Record<string, number>>) => StackDescription
+  /**
+   * Lists of names worth comparing before and after each lane, by title: the live tools, what git sees changed. Looked at
+   * wherever the sandbox is in the state; costs time in every lane, so well below 0.1 s. What fails here is only a note.
+   */
+  readonly snapshots?: { readonly [Name in keyof S]?: (facts: S[Name], context: StepContext) => Promise<Readonly<Record<string, readonly string[]>>> }
   /** Debug output of the stack (SMOKE_CAPTURE_DEBUG_TOOLS): what switches it on, and globs of its logs, relative to the workspace. */
   readonly debug?: { readonly environment: (paths: WorkspacePaths) => Readonly<Record<string, string>>; readonly logs: readonly string[] }
   /** Files and directories of the user's that this stack would spoil if its isolation failed; no run may change them. */
@@ -239,9 +244,10 @@ export interface Suite<S extends States<S>> {
 }
 
 /** A suite as the harness handles it. */
-export interface AnySuite extends Omit<Suite<{ nothing: object }>, 'agent' | 'resume'> {
+export interface AnySuite extends Omit<Suite<{ nothing: object }>, 'agent' | 'resume' | 'snapshots'> {
   readonly agent: Readonly<Record<string, ((facts: never, context: StepContext) => AgentWiring) | undefined>>
   readonly resume?: Readonly<Record<string, AnyLane | undefined>>
+  readonly snapshots?: Readonly<Record<string, ((facts: never, context: StepContext) => Promise<Readonly<Record<string, readonly string[]>>>) | undefined>>
 }
 
 /**

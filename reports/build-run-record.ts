@@ -33,6 +33,8 @@ export function buildRunRecord({ identity, events, lanes, errors, interrupted, r
   const failed = errors.length > 0 || records.some(({ status }) => status === 'failed') || (end?.leftovers.length ?? 0) > 0 || (end?.hostChanges.length ?? 0) > 0
     // Nobody has proven then that nothing is left.
     || (start !== undefined && end === undefined)
+  const samples = events.filter((event) => event.type === 'sample')
+  const processes = events.findLast((event) => event.type === 'processes')
   const paused = events.find((event) => event.type === 'paused')
   return {
     schema: 1,
@@ -46,6 +48,8 @@ export function buildRunRecord({ identity, events, lanes, errors, interrupted, r
     ...(paused && { paused: { lane: paused.lane, stage: paused.stage, file: paused.file } }),
     lanes: records,
     errors: [...errors],
+    ...(samples.length > 0 && { samples: samples.map(({ at, memoryBytes, processes, cpuPercent }) => ({ at, memoryBytes, processes, cpuPercent })) }),
+    ...(processes && processes.processes.length > 0 && { processes: processes.processes }),
     teardown: end
       ? { durationMs: end.durationMs, ended: end.ended, leftovers: end.leftovers, hostChanges: end.hostChanges, workspaceKept: end.workspaceKept, processesKept: end.processesKept }
       : null,
@@ -78,6 +82,7 @@ function laneRecordOf(
     ...(status === 'failed' && { reproduce: reproduce(name) }),
     steps: stepsOf(name, events),
     tests: all,
+    ...snapshotsOf(name, events),
   }
 }
 
@@ -85,6 +90,14 @@ function reasonOf(reason: string | undefined, status: LaneRecord['status']): { r
   if (reason !== undefined) return { reason }
   if (status === 'not-run') return { reason: 'the run ended before this lane' }
   return status === 'skipped' ? { reason: 'none of its tests was chosen' } : {}
+}
+
+/** A lane that was begun anew keeps the first look and the last. */
+function snapshotsOf(lane: string, events: readonly ProgressEvent[]): Pick<LaneRecord, 'snapshots'> {
+  const looks = events.filter((event) => event.type === 'snapshot').filter((event) => event.lane === lane)
+  const before = looks.find(({ when }) => when === 'before')?.lists
+  const after = looks.findLast(({ when }) => when === 'after')?.lists
+  return before || after ? { snapshots: { ...(before && { before }), ...(after && { after }) } } : {}
 }
 
 function stepsOf(lane: string, events: readonly ProgressEvent[]): StepRecord[] {

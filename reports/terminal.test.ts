@@ -65,8 +65,8 @@ test('the end names each lane, why it failed, where to look and what to type', (
       again   npx vitest run b
 
     failed in 9.0 s, nothing left behind (0.0 s)
-    report smoke-results/r/summary.md
-           beside it junit.xml, ctrf.json, run.json, transcripts/, logs/"
+    report smoke-results/r/report.html
+           beside it summary.md, junit.xml, ctrf.json, run.json, transcripts/, logs/"
   `)
 })
 
@@ -99,8 +99,8 @@ test('checks that fail beside the verdict are told too, results elsewhere by the
     sandbox /w
     go on   SMOKE_REUSE=1 go on
     give up npx clone-smoke cleanup /w
-    report /results/r/summary.md
-           beside it junit.xml, ctrf.json, run.json, transcripts/, logs/"
+    report /results/r/report.html
+           beside it summary.md, junit.xml, ctrf.json, run.json, transcripts/, logs/"
   `)
 })
 
@@ -118,8 +118,8 @@ test('a paused run says what to read, how to go on and how to give up', () => {
     sandbox /w
     go on   SMOKE_REUSE=1 go on
     give up npx clone-smoke cleanup /w
-    report r/summary.md
-           beside it junit.xml, ctrf.json, run.json, transcripts/, logs/"
+    report r/report.html
+           beside it summary.md, junit.xml, ctrf.json, run.json, transcripts/, logs/"
   `)
 })
 

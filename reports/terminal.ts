@@ -48,6 +48,9 @@ export function progressLines(event: ProgressEvent, paint: Paint): string[] {
     case 'step-started':
     case 'teardown-started':
     case 'teardown-ended':
+    case 'sample':
+    case 'snapshot':
+    case 'processes':
       return []
   }
 }
@@ -117,7 +120,7 @@ export function closingLines(record: RunRecord, { results, workspace, cwd, goOn 
       `${paint.faint('give up')} npx clone-smoke cleanup ${shellWord(workspace)}`,
     )
   }
-  lines.push(`${paint.faint('report')} ${shown(results)}/summary.md`, '       beside it junit.xml, ctrf.json, run.json, transcripts/, logs/')
+  lines.push(`${paint.faint('report')} ${shown(results)}/report.html`, '       beside it summary.md, junit.xml, ctrf.json, run.json, transcripts/, logs/')
   return lines
 }
 

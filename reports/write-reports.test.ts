@@ -18,7 +18,8 @@ test('all reports and the link are written, and written again over the old ones'
   expect(writeReports(record, results, places)).toEqual([])
   expect(writeReports({ ...record, outcome: 'failed' }, results, places)).toEqual([])
   expect(JSON.parse(readFileSync(join(results, 'run.json'), 'utf8'))).toMatchObject({ outcome: 'failed' })
-  expect(readdirSync(results).toSorted()).toEqual(['ctrf.json', 'junit.xml', 'run.json', 'summary.md'])
+  expect(readdirSync(results).toSorted()).toEqual(['ctrf.json', 'junit.xml', 'report.html', 'run.json', 'summary.md'])
+  expect(readFileSync(join(results, 'report.html'), 'utf8')).toMatch(/<title>failed: s, run r</)
   expect(readlinkSync(join(base, 'latest'))).toBe('r')
 })
 
@@ -27,7 +28,7 @@ test('what cannot be written is named, and the rest is written', () => {
   mkdirSync(join(results, 'run.json', 'taken'), { recursive: true })
   const problems = writeReports(record, results, places)
   expect(problems).toEqual([expect.stringMatching(/run\.json could not be written: E/)])
-  expect(readdirSync(results).toSorted()).toEqual(['ctrf.json', 'junit.xml', 'run.json', 'summary.md'])
+  expect(readdirSync(results).toSorted()).toEqual(['ctrf.json', 'junit.xml', 'report.html', 'run.json', 'summary.md'])
   expect(lstatSync(join(base, 'latest')).isSymbolicLink()).toBe(true)
 })
 

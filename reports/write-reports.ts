@@ -1,13 +1,15 @@
 import { accessSync, constants, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { RunRecord } from '../harness/record.ts'
+import { shellWord } from '../harness/shell-word.ts'
 import { ctrfReport } from './ctrf.ts'
+import { reportPage } from './html/page.ts'
 import { junitXml, type JunitOptions } from './junit.ts'
 import { summaryMarkdown, type SummaryPlaces } from './summary.ts'
 
 /**
- * Writes run.json, junit.xml, ctrf.json and summary.md and points `latest` to them. Each stands for itself: what cannot be
- * written costs only itself, and a sentence in the answer. A folder that takes nothing is one sentence.
+ * Writes run.json, report.html, junit.xml, ctrf.json and summary.md and points `latest` to them. Each stands for itself:
+ * what cannot be written costs only itself, and a sentence in the answer. A folder that takes nothing is one sentence.
  */
 export function writeReports(record: RunRecord, results: string, options: JunitOptions & Omit<SummaryPlaces, 'results'>): string[] {
   try {
@@ -18,6 +20,10 @@ export function writeReports(record: RunRecord, results: string, options: JunitO
   }
   return together([
     attempt(join(results, 'run.json'), (file) => { writeWhole(file, `${JSON.stringify(record, null, 2)}\n`) }),
+    attempt(join(results, 'report.html'), (file) => {
+      const { workspace, goOn } = options
+      writeWhole(file, reportPage(record, results, { kept: { workspace, goOn, giveUp: `npx clone-smoke cleanup ${shellWord(workspace)}` } }))
+    }),
     attempt(join(results, 'junit.xml'), (file) => { writeWhole(file, junitXml(record, results, options)) }),
     attempt(join(results, 'ctrf.json'), (file) => { writeWhole(file, `${JSON.stringify(ctrfReport(record, results), null, 2)}\n`) }),
     attempt(join(results, 'summary.md'), (file) => { writeWhole(file, summaryMarkdown(record, { ...options, results })) }),

@@ -52,6 +52,8 @@ export interface AgentOutcome {
   readonly unknownTools: readonly string[]
   readonly usage: Readonly<Record<string, number>>
   readonly messages: readonly string[]
+  /** Messages, and calls by their index in `calls`, in the order they came. */
+  readonly conversation?: readonly (string | number)[]
   /** Why the session is no success, when the agent itself shows it. */
   readonly problem?: { readonly class: VerdictClass; readonly diagnosis: string; readonly remedy?: string }
 }

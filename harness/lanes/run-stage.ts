@@ -7,6 +7,7 @@ import type { StageRecord } from '../record.ts'
 import type { Redactor } from '../redaction/redactor.ts'
 import type { AgentWiring, ReceivedCall, StageDefinition, StepContext } from '../suite.ts'
 import { VerdictError } from '../verdict.ts'
+import { sessionRecord } from './conversation.ts'
 import { judgeStage, type Expectation } from './judge.ts'
 
 /** A stage, whoever plays it. */
@@ -83,9 +84,7 @@ export async function runStage(run: StageRun): Promise<void> {
     transcript: shown(transcript), stderr: shown(stderr), modelLog: shown(modelLog),
     end: outcome.end, exitCode: outcome.exitCode, modelRequests: seen.requests, usage: { ...outcome.usage },
     offeredTools: [...seen.offeredTools], calls: [...calls],
-    observed: outcome.calls.map(({ server, tool, arguments: args, status, error }) => ({
-      server, tool, arguments: args, status, ...(error !== undefined && { error }),
-    })),
+    ...sessionRecord(outcome, received),
   })
   if (verdict) throw new VerdictError(verdict)
 }

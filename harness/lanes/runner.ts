@@ -3,7 +3,7 @@ import { join, relative } from 'node:path'
 import type { Agent } from '../agents/agent.ts'
 import { createProcessHost } from '../processes/host.ts'
 import type { ProcessHost } from '../processes/process.ts'
-import { startSampler, type UsageSampler } from '../processes/usage.ts'
+import { startSampler, thinned, type UsageSampler } from '../processes/usage.ts'
 import type { Redactor } from '../redaction/redactor.ts'
 import { runRedactor } from '../redaction/run-redactor.ts'
 import { cloneSource, effectiveSource } from '../sandbox/clone.ts'
@@ -17,6 +17,7 @@ import { workspacePaths, type WorkspacePaths } from '../sandbox/workspace-paths.
 import { diagnose } from '../stack/diagnose.ts'
 import { restartStack } from '../stack/restart.ts'
 import type { SandboxView, StackDescription } from '../stack/stack.ts'
+import type { SnapshotRecord } from '../record.ts'
 import type { AnyLane, AnySuite, StepContext } from '../suite.ts'
 import { fail, VerdictError, type Verdict } from '../verdict.ts'
 import { attemptGraceMs, budgetMsOf, diagnosisMs } from './budget.ts'
@@ -27,6 +28,7 @@ import { createStepContext } from './step-context.ts'
 import { routeBetween } from './route.ts'
 import type { RunInfo } from './run-info.ts'
 import { runStage } from './run-stage.ts'
+import { takeSnapshot } from './snapshot.ts'
 
 /** How often the worker looks whether it is to stop: a signal may reach the main process alone. Milliseconds. */
 const stopPollMs = 100
@@ -67,6 +69,8 @@ export class LaneRunner {
   /** The state in which an earlier run left the sandbox. */
   #takenOver = 'nothing'
   #agent: Promise<Agent> | undefined
+  /** What the stack looked like after the last lane; the next one finds it so. */
+  #snapshot: SnapshotRecord | undefined
   #lastSign = { at: performance.now(), line: '(nothing yet)' }
   #raised = false
 
@@ -87,8 +91,8 @@ export class LaneRunner {
       }),
     }
     this.#recorder = new Recorder(this.#paths.progress, this.#redactor, (type) => {
-      // That a step is slow is no sign of life of it.
-      if (type !== 'step-slow') this.#hear(`(${type})`)
+      // That a step is slow, or that its processes were looked at, is no sign of life of it.
+      if (type !== 'step-slow' && type !== 'sample') this.#hear(`(${type})`)
     })
     this.#env = {
       ...sandboxEnvironment(this.#paths, info.sandboxId, process.env, info.options.cacheDir),
@@ -107,6 +111,7 @@ export class LaneRunner {
     this.#usage = startSampler({
       pids: () => this.#processes().map(({ pid }) => pid), intervalMs: usageMs,
       limits: { ...(memoryLimit > 0 && { memoryBytes: memoryLimit * 2 ** 20 }), ...(processLimit > 0 && { processes: processLimit }) },
+      onSample: thinned((sample) => { this.#recorder.add({ type: 'sample', ...sample }) }),
       onOver: (what) => { void this.#raise(fail('resources', what, { remedy: 'find out what grows; SMOKE_MEMORY_LIMIT and SMOKE_PROCESS_LIMIT set the limits' })) },
     })
     setInterval(() => {
@@ -163,6 +168,7 @@ export class LaneRunner {
       this.#recorder.add({ type: 'lane-ended', lane: name, status: 'skipped', durationMs: 0, reason: refused })
       return { refused }
     }
+    await this.#look(lane, 'before')
     return this.#start(lane, 'selected')
   }
 
@@ -210,6 +216,7 @@ export class LaneRunner {
     } else {
       this.#save({ paused: this.#manual.waiting })
     }
+    if (before === undefined) await this.#look(run.lane, 'after')
     if (name === resumeLane) return
     updateMarker(this.#paths.root, { lanes: { ...this.#info.resumed?.lanes, ...this.#outcomes() } })
   }
@@ -275,8 +282,25 @@ export class LaneRunner {
   }
 
   async #setUp(lane: AnyLane): Promise<void> {
+    await this.#look(lane, 'before')
     this.#start(lane, 'set-up')
     await this.conclude(lane.name, [])
+  }
+
+  /** Writes down what the suite shows of its stack. A look that fails is a note: it is no part of what a run proves. */
+  async #look(lane: AnyLane, when: 'before' | 'after'): Promise<void> {
+    const known = this.#snapshot
+    this.#snapshot = undefined
+    const { state, facts } = this.#state
+    const show = this.#suite.snapshots?.[state]
+    if (!show || this.#stop.signal.aborted || this.#alarm.signal.aborted) return
+    try {
+      const lists = (when === 'before' ? known : undefined) ?? await takeSnapshot((signal) => show(facts as never, this.contextFor(lane.name, 'snapshot', signal)))
+      if (when === 'after') this.#snapshot = lists
+      this.#recorder.add({ type: 'snapshot', lane: lane.name, when, lists })
+    } catch (error) {
+      this.#recorder.add({ type: 'note', text: `what the stack looked like ${when} lane ${lane.name} is not known: ${error instanceof Error ? error.message : String(error)}` })
+    }
   }
 
   #start(lane: AnyLane, purpose: 'selected' | 'set-up'): LaneRun {

@@ -11,6 +11,13 @@ export interface Usage {
   readonly peakCpuPercent: number
 }
 
+/** What one look saw, or the worst of several. */
+export interface Sample {
+  readonly memoryBytes: number
+  readonly processes: number
+  readonly cpuPercent: number
+}
+
 export interface UsageSampler {
   /** Looks now, or joins the look that is under way. Rejects with what `pids` or `onOver` throws. */
   sample(): Promise<void>
@@ -27,6 +34,8 @@ export interface SamplerOptions {
   readonly limits?: { readonly memoryBytes?: number; readonly processes?: number }
   /** Told once per limit which was passed, and by what. */
   readonly onOver?: (what: string) => void
+  /** Told what each look saw. */
+  readonly onSample?: (sample: Sample) => void
   /** How long pidusage keeps the open file of a process that is not asked for any more. Default 60000 ms, its own. */
   readonly historyMs?: number
 }
@@ -50,7 +59,7 @@ const leastGapMs = 200
 const ageErrorMs = 100
 
 /** Samples now and every `intervalMs` (default 2000), one at a time; the timer keeps no process alive. */
-export function startSampler({ pids, intervalMs = 2000, limits = {}, onOver, historyMs = 60_000 }: SamplerOptions): UsageSampler {
+export function startSampler({ pids, intervalMs = 2000, limits = {}, onOver, onSample, historyMs = 60_000 }: SamplerOptions): UsageSampler {
   const read = reader(historyMs)
   const told = new Set<string>()
   let usage = nothing
@@ -80,6 +89,7 @@ export function startSampler({ pids, intervalMs = 2000, limits = {}, onOver, his
       peakProcesses: Math.max(usage.peakProcesses, stats.size),
       peakCpuPercent: Math.max(usage.peakCpuPercent, cpu),
     }
+    onSample?.({ memoryBytes: memory, processes: stats.size, cpuPercent: cpu })
     if (limits.memoryBytes !== undefined && memory > limits.memoryBytes) {
       over('memory', `the sandbox uses ${size(memory)} of memory, more than ${size(limits.memoryBytes)}`, stats)
     }
@@ -107,6 +117,31 @@ export function startSampler({ pids, intervalMs = 2000, limits = {}, onOver, his
       stopped = true
       clearInterval(timer)
     },
+  }
+}
+
+/**
+ * Passes on samples for a curve: at most one in `gapMs` (default 900), with the worst of what came in between. The gap
+ * doubles after every `perGap` (default 300), so that a run of any length leaves a bounded number.
+ */
+export function thinned(add: (sample: Sample) => void, { gapMs = 900, perGap = 300 } = {}): (sample: Sample) => void {
+  let gap = gapMs
+  let added = 0
+  let last = -Infinity
+  let worst: Sample = { memoryBytes: 0, processes: 0, cpuPercent: 0 }
+  return (sample) => {
+    worst = {
+      memoryBytes: Math.max(worst.memoryBytes, sample.memoryBytes),
+      processes: Math.max(worst.processes, sample.processes),
+      cpuPercent: Math.max(worst.cpuPercent, sample.cpuPercent),
+    }
+    const now = performance.now()
+    if (now - last < gap) return
+    add(worst)
+    last = now
+    worst = { memoryBytes: 0, processes: 0, cpuPercent: 0 }
+    added += 1
+    if (added % perGap === 0) gap *= 2
   }
 }
 

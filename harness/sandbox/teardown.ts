@@ -5,7 +5,9 @@ import { listenersOf } from '../processes/listeners.ts'
 import { commandOf, identify, readProcess } from '../processes/table.ts'
 import { redactFiles } from '../redaction/redact-files.ts'
 import { redactorOfThisProcess } from '../redaction/of-this-process.ts'
-import { finishLedger, removeWorkspace, salvageEvidence } from './finish.ts'
+import type { ProcessRecord } from '../record.ts'
+import { detailsOf } from '../stack/process-details.ts'
+import { finishLedger, ownedProcesses, removeWorkspace, salvageEvidence } from './finish.ts'
 import { appendToLedger, readLedger, sandboxOf } from './ledger.ts'
 import { updateMarker } from './marker.ts'
 import { compareHost, snapshotHost, type HostSnapshot } from './host-paths.ts'
@@ -60,7 +62,11 @@ export async function tearDown(ending: Ending): Promise<Ended> {
   }
   let progress = ''
   await attempt('the progress could not be read', () => { progress = readFileSync(paths.progress, 'utf8') }, problems)
-  if (progress !== '') new Recorder(paths.progress, redactor).add({ type: 'teardown-started' })
+  if (progress !== '') {
+    const recorder = new Recorder(paths.progress, redactor)
+    recorder.add({ type: 'teardown-started' })
+    await attempt('the processes could not be recorded', () => { recorder.add({ type: 'processes', processes: processesOf(paths.ledger) }) }, problems)
+  }
   if (!leaveRunning) {
     await attempt('the ledger could not be finished', async () => {
       const finished = await finishLedger(paths.ledger, { harness: false, children: false })
@@ -98,6 +104,17 @@ export async function tearDown(ending: Ending): Promise<Ended> {
   if (saved && progress !== '') new Recorder(join(results, 'progress.ndjson'), redactor).add(event)
   janitor.done()
   return { leftovers, hostChanges, problems, progress: `${progress}\n${JSON.stringify({ at: new Date().toISOString(), ...redactor.value(event) })}\n` }
+}
+
+/** More than this are of no use to a reader. */
+const processLimit = 200
+
+/** The sandbox's processes as they stand, oldest first. */
+function processesOf(ledger: string): ProcessRecord[] {
+  const owned = ownedProcesses(readLedger(ledger), { harness: false, children: false })
+  return detailsOf(owned).toSorted((a, b) => a.startedAt - b.startedAt).slice(0, processLimit).map(({ pid, ppid, command, memoryKb, startedAt }) => ({
+    pid, ppid, command, memoryBytes: memoryKb * 1024, ageMs: Math.max(0, Math.round(Date.now() - startedAt)),
+  }))
 }
 
 /** Ports of the sandbox held by a process younger than this one: whoever is older cannot come from this run. */

@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { UsageError } from '../../harness/errors.ts'
 import { path } from '../../harness/options/definitions.ts'
-import { expectCleanRepository } from '../../helpers/git.ts'
+import { expectCleanRepository, gitStatus } from '../../helpers/git.ts'
+import { listTools } from '../../helpers/mcp-client.ts'
 import { pm2Program, versionOf } from '../../helpers/packages.ts'
 import { versionOnPath } from '../../helpers/programs.ts'
 import { bootstrap } from './lanes/bootstrap.ts'
@@ -37,6 +38,7 @@ export default suite({
     endpoints: { proxy: `http://127.0.0.1:${ports.proxy}/mcp` },
   }),
   debug: { environment: () => ({ STACK_DEBUG: '1' }), logs: ['config-home/.state/proxy-debug.log', 'config-home/.state/bridge.log'] },
+  snapshots: { up: snapshotOf, installed: snapshotOf },
   options: {
     wrapperRelease: path('release of one more MCP server that the bundle is to install: a folder with a `release.json` of name, command and args'),
   },
@@ -67,6 +69,16 @@ function wireAgent(facts: Up, { paths, env }: StepContext): AgentWiring {
     },
     receivedCalls: () => Promise.resolve(receivedCalls(paths)),
   }
+}
+
+/** What an installation is to change, and what it must not. */
+async function snapshotOf(facts: Up, { env }: StepContext): Promise<Record<string, string[]>> {
+  const [tools, ...changed] = await Promise.all([
+    listTools(facts.proxyUrl).then((live) => live.map(({ name }) => name)),
+    ...Object.entries({ stack: facts.stack, proxy: facts.proxy, client: facts.clientRepository })
+      .map(async ([name, clone]) => (await gitStatus(clone, env)).map((line) => `${name}: ${line}`)),
+  ])
+  return { tools, 'git status': changed.flat() }
 }
 
 function findGit(env: NodeJS.ProcessEnv): Promise<string> {

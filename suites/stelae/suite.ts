@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import type { AgentWiring, Prerequisite, StepContext } from '../../harness/suite.ts'
-import { expectCleanRepository } from '../../helpers/git.ts'
+import { expectCleanRepository, gitStatus } from '../../helpers/git.ts'
+import { listTools } from '../../helpers/mcp-client.ts'
 import { tapped, tappedCalls } from '../../helpers/mcp-tap.ts'
 import { pm2Program, versionOf } from '../../helpers/packages.ts'
 import { versionOnPath } from '../../helpers/programs.ts'
@@ -81,6 +82,7 @@ export default suite({
     // Where a test of Stelae's own writes, test_plan_only_refuses_windows_mount, when no temporary directory is the sandbox's.
     '/tmp/stelae-smoke-workspace-plan',
   ],
+  snapshots: { up: snapshotOf, installed: snapshotOf },
   // Twelve servers start at once, half of them in Python; 90 s is what Stelae's own harness gives a restart [seed].
   defaults: { restartTimeout: 90 },
   options,
@@ -117,4 +119,14 @@ function wireAgent(facts: Up, { paths, ports, env }: StepContext): AgentWiring {
     },
     receivedCalls: () => Promise.resolve(tappedCalls(places.wire)),
   }
+}
+
+/** What an installation is to change, and what it must not. */
+async function snapshotOf(facts: Up, { env }: StepContext): Promise<Record<string, string[]>> {
+  const [tools, ...changed] = await Promise.all([
+    listTools(facts.proxyUrl).then((live) => live.map(({ name }) => name)),
+    ...Object.entries({ stelae: facts.stelae, 'mcp-proxy': facts.proxy })
+      .map(async ([name, clone]) => (await gitStatus(clone, env, { ignored: false })).map((line) => `${name}: ${line}`)),
+  ])
+  return { tools, 'git status': changed.flat() }
 }

@@ -30,6 +30,7 @@ export function outcomeOf(evidence: CodexEvidence): AgentOutcome {
     unknownTools: stderr.unsupportedCalls,
     usage: transcript.usage,
     messages: transcript.messages,
+    conversation: transcript.conversation,
     ...(problem && { problem }),
   }
 }

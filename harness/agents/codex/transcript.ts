@@ -6,6 +6,8 @@ export interface Transcript {
   /** MCP calls in the order they began. */
   readonly calls: readonly ObservedCall[]
   readonly messages: readonly string[]
+  /** Messages, and calls by their index, in the order they came. */
+  readonly conversation: readonly (string | number)[]
   /** Items of type `error`: Codex goes on after them. */
   readonly warnings: readonly string[]
   /** Top-level `error` events; a reconnect writes them too, only `turn.failed` is final. */
@@ -63,6 +65,7 @@ interface OpenCall {
 export class TranscriptReader {
   readonly #calls: OpenCall[] = []
   readonly #messages: string[] = []
+  readonly #conversation: (string | number)[] = []
   readonly #warnings: string[] = []
   readonly #errors: string[] = []
   readonly #usage: Record<string, number> = {}
@@ -95,6 +98,7 @@ export class TranscriptReader {
     return {
       calls: this.#calls.map(({ observed }) => observed),
       messages: [...this.#messages],
+      conversation: [...this.#conversation],
       warnings: [...this.#warnings],
       errors: [...this.#errors],
       turn: this.#turn,
@@ -163,7 +167,10 @@ export class TranscriptReader {
       case 'agent_message': {
         const spoken = text.safeParse(item)
         if (!spoken.success) return undefined
-        if (completed) this.#messages.push(spoken.data.text)
+        if (completed) {
+          this.#messages.push(spoken.data.text)
+          this.#conversation.push(spoken.data.text)
+        }
         break
       }
       case 'error': {
@@ -194,7 +201,7 @@ export class TranscriptReader {
       known.ended = ended
       known.observed = observed
     } else {
-      this.#calls.push({ id: call.id, ended, observed })
+      this.#conversation.push(this.#calls.push({ id: call.id, ended, observed }) - 1)
     }
   }
 
