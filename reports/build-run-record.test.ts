@@ -73,6 +73,26 @@ test('a lane that began and never ended is told as failed, not as never run', ()
   expect(lane).toMatchObject({ status: 'failed', reason: 'the run ended while this lane was running', reproduce: 'again a' })
 })
 
+test('samples, looks at the stack and the processes are kept; of two looks the first before and the last after', () => {
+  const look = (lane: string, when: 'before' | 'after', ...tools: string[]) => ({ type: 'snapshot', lane, when, lists: { tools } }) as const
+  const record = build({
+    events: timed(
+      run, { type: 'sample', memoryBytes: 5, processes: 2, cpuPercent: 7 }, look('a', 'before', 'x'), started('a'), look('a', 'after', 'x'), look('a', 'before', 'z'), look('a', 'after', 'x', 'y'), look('b', 'before'),
+      { type: 'processes', processes: [{ pid: 7, ppid: 1, command: 'seven', memoryBytes: 8, ageMs: 9 }] },
+    ),
+  })
+  expect(record.samples).toEqual([{ at: '2026-01-01T00:00:01.000Z', memoryBytes: 5, processes: 2, cpuPercent: 7 }])
+  expect(record.lanes).toMatchObject([{ name: 'a', snapshots: { before: { tools: ['x'] }, after: { tools: ['x', 'y'] } } }])
+  expect(record.processes).toEqual([{ pid: 7, ppid: 1, command: 'seven', memoryBytes: 8, ageMs: 9 }])
+})
+
+test('a record without them has no such fields', () => {
+  const record = build({ events: timed(run, started('a'), ended()) })
+  expect(record).not.toHaveProperty('samples')
+  expect(record).not.toHaveProperty('processes')
+  expect(record.lanes[0]).not.toHaveProperty('snapshots')
+})
+
 test('without events the run still has its name', () => {
   expect(build({ identity: { run: 'r9', suite: 'toy' }, lanes: [{ lane: 'a', tests: [passed], errors: [] }] })).toMatchObject({ run: 'r9', suite: 'toy', lanes: [{ name: 'a' }] })
 })

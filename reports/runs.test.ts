@@ -87,6 +87,23 @@ test('piped output has no colours of ours, no rewritten line, and one line a ste
   expect(child.output()).not.toMatch(/[\r\u001B]/)
   expect(child.output().match(/^ {2}✓ greet .* s \/ 5 s$/gm)).toHaveLength(1)
   expect(child.output()).toMatch(/passed in .*nothing left behind \(\d+\.\d s\)/)
+  expect(child.output()).toMatch(/^report .*\/report\.html, junit\.xml/m)
+  const record = child.record()
+  expect(record.lanes.map(({ name, snapshots }) => [name, snapshots?.before?.words, snapshots?.after?.words])).toEqual([
+    ['start', undefined, ['hello']], ['look', ['hello'], ['hello']], ['grow', ['hello'], ['extra 1', 'hello']], ['shrink', ['extra 1', 'hello'], ['hello']],
+  ])
+  // What goes on after its step, seen before it was ended.
+  expect(record.processes).toMatchObject([{ command: expect.stringContaining('serving') as string }])
+  expect(record.samples?.length).toBeGreaterThan(0)
+  expect(readFileSync(join(child.results, record.run, 'report.html'), 'utf8')).toMatch(/<title>passed: toy, run /)
+})
+
+test('a stack that does not show itself is a note, not a failure', async () => {
+  const child = start(['run', 'shrink.smoke'], { TOY_FAULT: 'no-look' })
+  expect(await child.ended(), child.output()).toBe(0)
+  expect(child.record().notes).toEqual([
+    'what the stack looked like after lane grow is not known: it does not show itself', 'what the stack looked like before lane shrink is not known: it does not show itself',
+  ])
 })
 
 test('latest leads to the newest run', async () => {

@@ -10,9 +10,12 @@ const sessionLimit = 256_000
 /** More parts than this, and more calls in the stack's log, are not kept: an agent may go round in circles. */
 const partLimit = 400
 
-/** What was said and called in a session, and what the stack logged of it. An agent that tells no order is told by its calls. */
-export function sessionRecord(outcome: AgentOutcome, received: readonly ReceivedCall[]): Pick<StageRecord, 'observed' | 'conversation' | 'received'> {
-  const cut = cutter(sessionLimit)
+/**
+ * What was said and called in a session, and what the stack logged of it. An agent that tells no order is told by its calls.
+ * @param clean removes secrets from a text that is still whole: half of one would not be known any more
+ */
+export function sessionRecord(outcome: AgentOutcome, received: readonly ReceivedCall[], clean: (text: string) => string): Pick<StageRecord, 'observed' | 'conversation' | 'received'> {
+  const cut = cutter(sessionLimit, clean)
   const order = outcome.conversation ?? [...outcome.calls.keys(), ...outcome.messages]
   return {
     observed: outcome.calls.map(({ server, tool, arguments: args, status, error }) => ({
@@ -31,8 +34,9 @@ export function sessionRecord(outcome: AgentOutcome, received: readonly Received
 }
 
 /** Cuts texts to their own limit and to what is left of the limit of all of them. */
-function cutter(left: number): (text: string) => string {
-  return (text) => {
+function cutter(left: number, clean: (text: string) => string): (text: string) => string {
+  return (whole) => {
+    const text = clean(whole)
     const limit = Math.min(textLimit, left)
     left -= Math.min(text.length, limit)
     return text.length <= limit ? text : `${text.slice(0, limit)}\n... ${text.length - limit} more characters, see the transcript`

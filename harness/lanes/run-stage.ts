@@ -84,7 +84,7 @@ export async function runStage(run: StageRun): Promise<void> {
     transcript: shown(transcript), stderr: shown(stderr), modelLog: shown(modelLog),
     end: outcome.end, exitCode: outcome.exitCode, modelRequests: seen.requests, usage: { ...outcome.usage },
     offeredTools: [...seen.offeredTools], calls: [...calls],
-    ...sessionRecord(outcome, received),
+    ...sessionRecord(outcome, received, (text) => run.redactor.text(text)),
   })
   if (verdict) throw new VerdictError(verdict)
 }

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { waitFor } from '../../helpers/wait-for.ts'
 import { compiled } from '../sandbox/fixtures/compiled.ts'
-import { startSampler, type SamplerOptions, type UsageSampler } from './usage.ts'
+import { startSampler, thinned, type Sample, type SamplerOptions, type UsageSampler } from './usage.ts'
 
 let children: ChildProcess[]
 let samplers: UsageSampler[]
@@ -159,6 +159,37 @@ test('tells each limit once, with the three largest processes', async () => {
   expect(told).toHaveLength(2)
   expect(told[0]).toMatch(new RegExp(`^the sandbox uses \\d+ MB of memory, more than 300 MB; the largest: ${largest}$`, 's'))
   expect(told[1]).toMatch(new RegExp(`^the sandbox has 4 processes, more than 3; the largest: ${largest}$`, 's'))
+})
+
+test('each look is told', async () => {
+  const told: Sample[] = []
+  const usage = sampler({ pids: () => [process.pid], onSample: (sample) => told.push(sample) })
+  await usage.sample()
+  await usage.sample()
+  expect(told).toMatchObject([{ processes: 1 }, { processes: 1 }])
+  expect(told[0]?.memoryBytes).toBeGreaterThan(10e6)
+})
+
+test('of many samples the first is passed on, then the worst of each gap; the gap grows', () => {
+  const added: Sample[] = []
+  let time = 0
+  const add = thinned((sample) => added.push(sample), { gapMs: 300, perGap: 2, now: () => time })
+  const all = (value: number): Sample => ({ memoryBytes: value, processes: value, cpuPercent: value })
+  for (const [at, value] of [[0, 1], [100, 9], [299, 2], [300, 3], [600, 8], [899, 4], [900, 5], [1500, 6]] as const) {
+    time = at
+    add(all(value))
+  }
+  // 600 ms apart after the second.
+  expect(added).toEqual([all(1), all(9), all(8), all(6)])
+})
+
+test('a day of samples is a bounded number', () => {
+  let added = 0
+  let time = 0
+  const add = thinned(() => { added += 1 }, { now: () => time })
+  for (; time < 86_400_000; time += 1000) add({ memoryBytes: 1, processes: 1, cpuPercent: 1 })
+  expect(added).toBeLessThan(3000)
+  expect(added).toBeGreaterThan(300)
 })
 
 test('says nothing while the limits are kept', async () => {

@@ -124,7 +124,7 @@ export function startSampler({ pids, intervalMs = 2000, limits = {}, onOver, onS
  * Passes on samples for a curve: at most one in `gapMs` (default 900), with the worst of what came in between. The gap
  * doubles after every `perGap` (default 300), so that a run of any length leaves a bounded number.
  */
-export function thinned(add: (sample: Sample) => void, { gapMs = 900, perGap = 300 } = {}): (sample: Sample) => void {
+export function thinned(add: (sample: Sample) => void, { gapMs = 900, perGap = 300, now = () => performance.now() } = {}): (sample: Sample) => void {
   let gap = gapMs
   let added = 0
   let last = -Infinity
@@ -135,10 +135,10 @@ export function thinned(add: (sample: Sample) => void, { gapMs = 900, perGap = 3
       processes: Math.max(worst.processes, sample.processes),
       cpuPercent: Math.max(worst.cpuPercent, sample.cpuPercent),
     }
-    const now = performance.now()
-    if (now - last < gap) return
+    const at = now()
+    if (at - last < gap) return
     add(worst)
-    last = now
+    last = at
     worst = { memoryBytes: 0, processes: 0, cpuPercent: 0 }
     added += 1
     if (added % perGap === 0) gap *= 2

@@ -98,10 +98,10 @@ function callPart(stage: StageRecord, turn: CallTurn): Html {
 <span class="findings">${findings.map(([what, finding]) => findingPart(what, finding))}${!expected && html`<span class="finding unasked">not asked for</span>`}</span></summary>
 ${disagreement !== undefined && html`<p class="disagree"><strong>They disagree:</strong> ${disagreement}.</p>`}
 ${expected && html`<dl class="why">${findings.map(([what, { answer: given, detail }]) => html`<div><dt>${what}: ${given}</dt><dd>${detail}</dd></div>`)}</dl>`}
-<div class="sides">
+${told ?? logged ? html`<div class="sides">
 <div class="side"><h4>${stage.agent.name}'s transcript</h4>${told ? html`<p>${told.status}${told.error !== undefined && `: ${told.error}`}</p>${block('arguments', pretty(told.arguments))}${answer !== undefined && block('answer', prettyText(answer))}` : html`<p>has no such call.</p>`}</div>
 <div class="side"><h4>The stack's log</h4>${logged ? html`<p>${logged.ok ? 'answered' : 'failed'}${logged.error !== undefined && `: ${logged.error}`}, client ${logged.client}</p>${told && pretty(told.arguments) === pretty(logged.arguments) ? html`<p class="same">the same arguments</p>` : block('arguments', pretty(logged.arguments))}${logged.answer !== undefined && (logged.answer === answer ? html`<p class="same">the same answer</p>` : block('answer', prettyText(logged.answer)))}` : html`<p>${stage.received ? 'has no such call.' : 'is not in this record.'}</p>`}</div>
-</div></details>`
+</div>` : html`<p>The agent never made this call${stage.received && ', and the stack never received it'}.</p>`}</details>`
 }
 
 const block = (label: string, text: string): Html => html`<p class="label">${label}</p><pre tabindex="0" role="group" aria-label="${label}">${text}</pre>`

@@ -46,7 +46,7 @@ ${curves.map(({ title, of, text }, index) => {
 <line class="base" x1="${panel.left}" x2="${width - panel.right}" y1="${top}" y2="${top}"/><line class="base" x1="${panel.left}" x2="${width - panel.right}" y1="${bottom}" y2="${bottom}"/>
 <polygon class="area" points="${x(samples[0]?.at ?? '')},${bottom} ${points.join(' ')} ${x(samples.at(-1)?.at ?? '')},${bottom}"/><polyline class="curve" points="${points.join(' ')}"/>`
   })}
-${scale.ticks(look === 'wide' ? 10 : 4).map(({ share, text }) => html`<text class="tick" x="${round(panel.left + share * inner)}" y="${floor + 15}"${share > 0.96 && ' text-anchor="end"'}>${text}</text>`)}
+${scale.ticks(look === 'wide' ? 10 : 4).map(({ share, text }) => html`<text class="tick" x="${round(panel.left + share * inner)}" y="${floor + 15}"${share > 0.96 && html` text-anchor="end"`}>${text}</text>`)}
 ${labels(record, scale, inner, floor + 22)}
 </svg>`
 }

@@ -24,7 +24,7 @@ export interface TimeScale {
   readonly totalMs: number
   /** Where a moment stands; moments outside the run stand at its ends. */
   at(milliseconds: number): number
-  /** Round times for an axis, at most `most`, with where they stand. */
+  /** Round times for an axis, from 0 in at most `most` steps, with where they stand. */
   ticks(most: number): readonly { readonly share: number; readonly text: string }[]
 }
 
@@ -34,9 +34,10 @@ const steps = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800,
 export function timeScale(startMs: number, totalMs: number): TimeScale {
   // A record without times still has a page.
   const total = Number.isFinite(totalMs) && totalMs > 0 ? totalMs : 1
-  const at = (milliseconds: number): number => Number.isFinite(milliseconds) ? Math.min(1, Math.max(0, (milliseconds - startMs) / total)) : 0
+  const start = Number.isFinite(startMs) ? startMs : 0
+  const at = (milliseconds: number): number => Number.isFinite(milliseconds) ? Math.min(1, Math.max(0, (milliseconds - start) / total)) : 0
   return {
-    startMs, totalMs: total, at,
+    startMs: start, totalMs: total, at,
     ticks: (most) => {
       const step = steps.find((seconds) => total / (seconds * 1000) <= most) ?? total / 1000 / most
       const seconds = Array.from({ length: Math.floor(total / 1000 / step) + 1 }, (_, index) => index * step)

@@ -40,7 +40,7 @@ export const logId = (page: Page, path: string): string | undefined => {
 export function fileLink(page: Page, path: string): Html {
   const inside = !/^\.\.(?:[/\\]|$)/.test(relative(page.results, join(page.results, path)))
   const isFile = inside && lstatSync(join(page.results, path), { throwIfNoEntry: false })?.isFile() === true
-  if (!isFile) return html`<code>${path}</code>`
+  if (!isFile) return html`<code>${path}</code> <span class="time">(not in the results)</span>`
   return html`<a href="${hrefOf(path)}"><code>${path}</code></a>`
 }
 
@@ -55,12 +55,13 @@ export function fileAndLog(page: Page, path: string): Html {
 
 /** A command with a button that copies it; where no script runs, there is no button. */
 export const command = (label: string, text: string): Html =>
-  html`<div class="command"><span class="label">${label}</span><pre tabindex="0" role="group" aria-label="${label}">${text}</pre><button type="button" class="copy" hidden>Copy<span class="unseen">: ${label}</span></button></div>`
+  html`<div class="command"><span class="label">${label}</span><pre tabindex="0" role="group" aria-label="${label}">${text}</pre><button type="button" class="copy" hidden>Copy<span class="unseen">: ${label}</span></button><span class="unseen" role="status"></span></div>`
+
+/** More than this is no headline any more. Characters. */
+const headlineLimit = 180
 
 /** The first line in large, what follows as it was written. */
 export function diagnosis(text: string): Html {
-  const at = text.indexOf('\n')
-  return at === -1
-    ? html`<p class="diagnosis">${text}</p>`
-    : html`<p class="diagnosis">${text.slice(0, at)}</p><pre class="told">${text.slice(at + 1)}</pre>`
+  const [first = '', ...rest] = text.split('\n')
+  return html`<p class="diagnosis${first.length > headlineLimit && ' long'}">${first}</p>${rest.length > 0 && html`<pre class="told" tabindex="0" role="group" aria-label="more">${rest.join('\n')}</pre>`}`
 }

@@ -12,9 +12,10 @@ export function treeOf(processes: readonly ProcessRecord[]): Node[] {
   const pids = new Set(processes.map(({ pid }) => pid))
   const seen = new Set<number>()
   const below = (parent: (process: ProcessRecord) => boolean): Node[] =>
-    processes.filter((process) => parent(process) && !seen.has(process.pid)).map((process) => {
+    processes.filter(parent).flatMap((process) => {
+      if (seen.has(process.pid)) return []
       seen.add(process.pid)
-      return { ...process, children: below(({ ppid }) => ppid === process.pid) }
+      return [{ ...process, children: below(({ ppid }) => ppid === process.pid) }]
     })
   const roots = below(({ ppid }) => !pids.has(ppid))
   return [...roots, ...below(() => true)]

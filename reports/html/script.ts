@@ -25,6 +25,7 @@ export const script = `'use strict';
     button.hidden = false;
     const label = button.firstChild;
     const source = button.parentElement.querySelector('pre');
+    const said = button.parentElement.querySelector('[role=status]');
     button.addEventListener('click', async () => {
       let done = true;
       try {
@@ -34,6 +35,7 @@ export const script = `'use strict';
         done = document.execCommand('copy');
       }
       label.nodeValue = done ? 'Copied' : 'Press Ctrl+C';
+      said.textContent = done ? 'copied' : 'select the command and press Ctrl+C';
       setTimeout(() => { label.nodeValue = 'Copy'; }, 2000);
     });
   }

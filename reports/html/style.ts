@@ -31,7 +31,7 @@ nav a{text-decoration:none;display:inline-block;padding:.15rem 0}
 nav a:hover{text-decoration:underline}
 footer{color:var(--muted);font-size:.875rem;padding-bottom:3rem}
 .hint,.about,.who,.time,.reason,.same,.of,.label{color:var(--muted)}
-.hint{font-size:.875rem;max-width:60rem}
+.hint{font-size:.875rem}
 .time,.of{font-weight:400;font-size:.875rem}
 .card{background:var(--surface);border:1px solid var(--line);border-radius:10px;padding:1rem 1.15rem;margin:0 0 .9rem}
 .card.bad{border-left:5px solid var(--bad)}
@@ -64,18 +64,22 @@ h1 .sign{font-size:1.35rem}
 .class{font-size:.9375rem;color:var(--muted)}
 .class strong:not(.badge){color:var(--text)}
 .diagnosis{font-size:1.0625rem;font-weight:550;white-space:pre-wrap;margin-bottom:.5rem}
+.diagnosis.long{font-weight:400;font-size:1rem}
 .told{background:var(--sunken);border:1px solid var(--line);border-radius:6px;padding:.6rem .75rem;max-height:24rem;overflow:auto;margin:0 0 .6rem}
 .command{display:grid;grid-template-columns:1fr auto;gap:.25rem .6rem;align-items:center;margin:0 0 .75rem}
 .command .label{grid-column:1/-1;font-size:.8125rem;margin:0}
 .command pre{background:var(--sunken);border:1px solid var(--line);border-radius:6px;padding:.5rem .7rem}
 button{font:inherit;font-size:.875rem;color:var(--text);background:var(--surface);border:1px solid var(--edge);border-radius:6px;padding:.4rem .9rem;min-width:5.5rem;cursor:pointer}
 button:hover{border-color:var(--link);color:var(--link)}
+.followed{margin:0 0 .6rem}
+.followed h3{margin:.6rem 0 .2rem;font-size:.875rem}
 .notes{margin-top:1.2rem}
 .notes h2{display:inline;font-size:1rem}
 .notes ul{margin-top:.4rem;font-size:.875rem}
 .notes li{margin-bottom:.35rem}
 
 summary{cursor:pointer}
+details.tests .plain li{display:flex;gap:.45rem}
 details.tests{margin:.5rem 0 0;font-size:.875rem}
 details.tests>summary{color:var(--muted);width:fit-content}
 details.tests[open]>summary{margin-bottom:.35rem}
@@ -161,7 +165,7 @@ svg{display:block;overflow:visible}
 .diff li{break-inside:avoid}
 .same{font-size:.875rem;margin:0}
 .diff li{padding:.05rem .5rem .05rem 1.5rem;text-indent:-1rem;border-radius:4px;margin-bottom:2px}
-.diff li>span:first-child{display:inline-block;width:1ch;font-family:var(--mono);font-weight:700}
+.diff li>span:first-child{display:inline-block;text-indent:0;width:1ch;font-family:var(--mono);font-weight:700}
 li.added,span.added{background:var(--good-soft);color:var(--good)}
 li.removed,span.removed{background:var(--bad-soft);color:var(--bad)}
 span.added,span.removed{padding:0 .4rem;border-radius:4px}

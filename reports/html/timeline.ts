@@ -8,8 +8,8 @@ export function timelinePart(page: Page): Html {
   const { record, scale } = page
   const { teardown } = record
   return html`<section id="timeline" aria-labelledby="timeline-title"><h2 id="timeline-title">Timeline</h2>
-<p class="hint">The first bar is when a step ran; the thin line behind it, the time that its budget allowed. The second is the share of the budget that it used, with a mark at the half.</p>
-<div class="axis" aria-hidden="true"><svg height="16" width="100%">${scale.ticks(8).map(({ share, text }) => html`<text x="${percent(share)}" y="12"${share > 0.97 && ' text-anchor="end"'}>${text}</text>`)}</svg></div>
+<p class="hint">First bar: when a step ran; the thin line is the time that its budget allowed. Second bar: the share of the budget that it used, with a mark at the half.</p>
+<div class="axis" aria-hidden="true"><svg height="16" width="100%">${scale.ticks(8).map(({ share, text }) => html`<text x="${percent(share)}" y="12"${share > 0.97 && html` text-anchor="end"`}>${text}</text>`)}</svg></div>
 ${record.lanes.map((lane, index) => lanePart(page, lane, index))}
 ${teardown !== null && html`<div class="lane"><h3>${sign(teardown.leftovers.length + teardown.hostChanges.length === 0 ? 'passed' : 'failed')} teardown <span class="time">${duration(teardown.durationMs)}</span></h3>
 <div class="row still"><span class="name">${teardown.processesKept ? 'the stack is left running' : teardown.workspaceKept ? 'the sandbox is kept' : 'undo everything'}</span>${ganttBar(scale, { from: scale.startMs + scale.totalMs - teardown.durationMs, ranMs: teardown.durationMs, status: 'passed' })}<span class="spent">${duration(teardown.durationMs)}</span><span class="share"></span></div></div>`}

@@ -2,7 +2,7 @@ import type { LaneRecord, RunRecord, TestRecord } from '../../harness/record.ts'
 import { verdictClasses } from '../../harness/verdict.ts'
 import { html, visible, type Html } from './html.ts'
 import { budgetText, count, duration, size } from './numbers.ts'
-import { command, diagnosis, fileAndLog, laneId, sign, word, type Page } from './parts.ts'
+import { command, diagnosis, fileAndLog, laneId, sign, stageId, word, type Page } from './parts.ts'
 
 /** What came of the run; for a failure its first cause, what to do next, and what followed from it. */
 export function verdictPart(page: Page): Html {
@@ -10,15 +10,17 @@ export function verdictPart(page: Page): Html {
   const { teardown } = record
   const [cause, ...others] = record.lanes.filter(({ status }) => status === 'failed')
   const skipped = record.lanes.filter(({ status }) => status === 'skipped' || status === 'not-run')
+  const followed = cause ? testsOf(cause).followed : []
   const left = [...(teardown?.leftovers ?? []), ...(teardown?.hostChanges ?? [])]
   return html`<section id="verdict" class="verdict ${record.outcome}" aria-labelledby="outcome">
 <h1 id="outcome">${sign(record.outcome)} <span>${headline(record, cause)}</span></h1>
 <p class="about">Suite <strong>${record.suite}</strong>, run <code>${record.run}</code>${startText(record.startedAt)}</p>
 <ul class="stats">${statsOf(record).map((text) => html`<li>${text}</li>`)}</ul>
 <ol class="strip" aria-label="Lanes">${record.lanes.map((lane, index) => html`<li><a href="#${laneId(index)}">${sign(lane.status)} ${lane.name}${lane.startedAt !== undefined && html` <span class="time">${duration(lane.durationMs)}</span>`}</a></li>`)}</ol>
-${cause && causePart(page, cause)}
-${skipped.length > 0 && html`<h2>${cause ? 'What followed from it' : 'What did not run'}</h2>
-<ul class="plain">${skipped.map((lane) => html`<li>${sign(lane.status)} <strong>${lane.name}</strong> ${word(lane.status)}: ${lane.reason ?? 'no reason is known'}</li>`)}</ul>`}
+${cause && html`<h2>What went wrong</h2>${lanePart(page, cause)}`}
+${skipped.length + followed.length > 0 && html`<h2>${cause ? 'What followed from it' : 'What did not run'}</h2>
+${followed.length > 0 && html`<details class="tests followed"><summary>${count(followed.length, 'other test')} of lane ${cause?.name} failed</summary>${followed.map((test) => html`<h3>${test.name}</h3><pre class="told" tabindex="0" role="group" aria-label="message">${test.message ?? 'failed'}</pre>`)}</details>`}
+${skipped.length > 0 && html`<ul class="plain">${skipped.map((lane) => html`<li>${sign(lane.status)} <strong>${lane.name}</strong> ${word(lane.status)}: ${lane.reason ?? 'no reason is known'}</li>`)}</ul>`}`}
 ${others.map((lane) => html`<h2>Also failed: ${lane.name}</h2>${lanePart(page, lane)}`)}
 ${record.errors.length > 0 && html`<h2>Errors outside the lanes</h2>${record.errors.map((error) => html`<div class="card bad">${diagnosis(error)}</div>`)}`}
 ${left.length > 0 && html`<h2>What the run left behind</h2><div class="card bad"><ul>${(teardown?.leftovers ?? []).map((text) => html`<li>${text}</li>`)}${(teardown?.hostChanges ?? []).map((text) => html`<li>changed outside the sandbox: ${text}</li>`)}</ul></div>`}
@@ -70,26 +72,27 @@ function statsOf(record: RunRecord): (string | Html)[] {
   ]
 }
 
-function causePart(page: Page, lane: LaneRecord): Html {
-  return html`<h2>What went wrong</h2>${lanePart(page, lane)}`
-}
-
 function lanePart(page: Page, lane: LaneRecord): Html {
   const { verdict } = lane
-  const step = lane.steps.find(({ status }) => status === 'failed' || status === 'running')
+  const at = lane.steps.findIndex(({ status }) => status === 'failed' || status === 'running')
+  const step = lane.steps[at]
   const remedy = verdict?.remedy
-  const tests = lane.tests.filter((test) => test.status === 'failed' && !isTold(test, lane))
   return html`<div class="card bad">
 ${verdict && html`<p class="class"><strong class="badge">${verdict.class}</strong> ${verdictClasses[verdict.class]}${step && html`, in step <strong>${step.name}</strong> after ${duration(step.durationMs)} of ${budgetText(step.budgetMs)}`}</p>`}
 ${diagnosis(verdict?.diagnosis ?? lane.reason ?? 'a check of its own failed')}
-${tests.map((test) => html`<h3>${test.name}</h3><pre class="told">${test.message ?? 'failed'}</pre>`)}
-${(verdict?.evidence.length ?? 0) > 0 && html`<h3>Look at</h3><ul class="files">${verdict?.evidence.map((path) => html`<li>${fileAndLog(page, path)}</li>`)}</ul>`}
+${testsOf(lane).cause.map((test) => html`<h3>${test.name}</h3><pre class="told" tabindex="0" role="group" aria-label="message">${test.message ?? 'failed'}</pre>`)}
 ${remedy !== undefined && html`<h3>Remedy</h3><p>${remedy}</p>`}
 ${lane.reproduce !== undefined && html`<h3>Next</h3>${command('See it fail again, and keep the sandbox', lane.reproduce)}`}
+${((verdict?.evidence.length ?? 0) > 0 || step?.stage) && html`<h3>Look at</h3><ul class="files">${step?.stage && html`<li><a href="#${stageId(page.record.lanes.indexOf(lane), at)}">the conversation of ${step.name}</a></li>`}${verdict?.evidence.map((path) => html`<li>${fileAndLog(page, path)}</li>`)}</ul>`}
 </div>`
 }
 
-/** The verdict tells the first failure; a check of the author's own has more to say than its name. */
+/** A check of the author's own has more to say than the verdict; what failed beside another cause is its consequence. */
+function testsOf(lane: LaneRecord): { readonly cause: readonly TestRecord[]; readonly followed: readonly TestRecord[] } {
+  const tests = lane.tests.filter((test) => test.status === 'failed' && !isTold(test, lane))
+  return lane.verdict === undefined || lane.verdict.class === 'check-failed' ? { cause: tests, followed: [] } : { cause: [], followed: tests }
+}
+
 function isTold(test: TestRecord, { verdict }: LaneRecord): boolean {
   return verdict !== undefined && visible(test.message ?? '').startsWith(`${verdict.class}: ${visible(verdict.diagnosis)}`)
 }

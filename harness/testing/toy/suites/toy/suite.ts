@@ -145,6 +145,10 @@ export default suite({
   resume: { up: resumeUp, more: resumeMore },
   environmentFiles: (paths) => [settingsOf(paths)],
   hostPaths: (home) => [join(home, '.toyrc')],
+  snapshots: {
+    up: ({ greeting }) => Promise.resolve({ words: [greeting] }),
+    more: ({ greeting, extra }) => fault === 'no-look' ? Promise.reject(new Error('it does not show itself')) : Promise.resolve({ words: [greeting, `extra ${extra}`] }),
+  },
   options: { greeting: text('what it says', { schema: z.string(), fallback: 'hello', placeholder: '<words>' }) },
   lanes: [start, look, grow, shrink],
   invariants: [{
