@@ -11,7 +11,7 @@ const snapshot = z.object({
   }).partial(),
 })
 
-interface NamedTool {
+export interface NamedTool {
   readonly server: string
   readonly tool: string
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { environmentMap, environmentText, keysIn } from './environment-map.ts'
+import { environmentIn, environmentMap, environmentText, keysIn } from './environment-map.ts'
 import { placesIn } from './places.ts'
 
 const places = placesIn({ root: '/tmp/ws', logs: '/tmp/ws/logs' })
@@ -38,6 +38,7 @@ test('the file reads the same in a shell and line by line', () => {
     writeFileSync(file, environmentText(odd))
     expect(execFileSync('bash', ['-c', `set -a; . ${file}; printf '%s|' "$PLAIN" "$EMPTY" "$SPACED" "$URL"`], { encoding: 'utf8' })).toBe(`${Object.values(odd).join('|')}|`)
     expect(keysIn(environmentText(odd))).toEqual(Object.keys(odd))
+    expect(environmentIn(environmentText(odd))).toEqual(odd)
   } finally {
     rmSync(folder, { recursive: true })
   }

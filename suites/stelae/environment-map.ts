@@ -26,13 +26,16 @@ export function environmentMap(places: Places, home: string, port: number, examp
     PUBLIC_BASE_URL: `http://127.0.0.1:${port}`, PUBLIC_SSE_URL: `http://127.0.0.1:${port}/mcp`,
     STELAE_PROXY_BASE: `http://127.0.0.1:${port}`,
     PHOENIX_ROOT: places.clientRepository, SEARCH_ROOT: stelae, SEARCH_PYTHON_BIN: python,
-    MEMORY_DIR: `${configHome}/memory`, BASIC_MEMORY_PROJECT: 'clone-smoke',
+    // The project that basic-memory has from the start: it ends with an assertion when it is to use another.
+    MEMORY_DIR: `${configHome}/memory`, BASIC_MEMORY_PROJECT: 'main',
     LOCAL_BIN: bin, FILESYSTEM_BIN: `${bin}/rust-mcp-filesystem`, RG_BIN: `${bin}/mcp-grep-server`, STRATA_BIN: `${bin}/strata`,
     MEMORY_BIN: `${bin}/basic-memory`, SHELL_BIN: `${bin}/mcp-server-commands`, NPX_BIN: `${bin}/stelae-npx`,
     PLAYWRIGHT_BROWSERS_PATH: `${home}/.cache/ms-playwright`,
     PM2: `${bin}/pm2`, ONE_MCP_BIN: `${bin}/one-mcp`, ONE_MCP_DIR: `${vendor}/1mcpserver`,
     PYTHON: python, SHIM_PYTHON: python, BRIDGE_PY: python,
     CLOUDFLARED: `${bin}/cloudflared`, CF_TUNNEL_NAME: 'clone-smoke',
+    // What the entry of the server to install has placeholders for.
+    QDRANT_LOCAL_PATH: `${configHome}/qdrant`, QDRANT_COLLECTION_NAME: 'clone-smoke', QDRANT_EMBEDDING_MODEL: 'sentence-transformers/all-MiniLM-L6-v2',
     // Stelae wants them to be there; nothing in a run may use them.
     OPENAI_API_KEY: 'clone-smoke-no-key', GITHUB_TOKEN: '',
   }
@@ -58,4 +61,12 @@ export function environmentText(values: Readonly<Record<string, string>>): strin
     if (/["'\\$`\n]/.test(value)) throw new Error(`${key} cannot be written to an environment file: ${JSON.stringify(value)}`)
     return `${key}=${/[\s#&;|<>()*?]/.test(value) ? `"${value}"` : value}\n`
   }).join('')
+}
+
+/** The values in such a text. */
+export function environmentIn(text: string): Record<string, string> {
+  return Object.fromEntries(text.split('\n').flatMap((line) => {
+    const [, key, value = ''] = /^([A-Za-z_]\w*)=(.*)$/.exec(line) ?? []
+    return key === undefined ? [] : [[key, value.replace(/^"(.*)"$/, '$1')]]
+  }))
 }

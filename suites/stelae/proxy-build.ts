@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StepContext } from '../../harness/suite.ts'
 import { fail } from '../../harness/verdict.ts'
-import { cacheDirectory, keyOf, madeOnce } from './cached.ts'
+import { cacheDirectory, keyOf, madeOnce, untilAborted } from './cached.ts'
 import { optionsOf, type StelaeOptions } from './options.ts'
 import type { Places } from './places.ts'
 
@@ -50,18 +50,5 @@ export async function beginProxyBuild(
       fact('version.go', go)
       if (found) note(`mcp-proxy ${commit.slice(0, 7)} was built before by ${go}: taken from the cache`)
     },
-  }
-}
-
-/** The result of the work, unless the signal aborts first. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  const done = new AbortController()
-  try {
-    return await Promise.race([work, new Promise<never>((_, reject) => {
-      signal.addEventListener('abort', () => { reject(signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason))) }, { once: true, signal: done.signal })
-    })])
-  } finally {
-    done.abort()
   }
 }

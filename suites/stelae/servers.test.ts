@@ -6,7 +6,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { intendedTools } from './catalog.ts'
 import {
-  addCustomTool, catalogFragment, expectRenderedPort, offerServerToInstall, overlayServers, pointAggregationsAt, standInCommand, toolsByServer, unreachableServers,
+  addCustomTool, catalogFragment, expectRenderedPort, offerServer, overlayServers, pointAggregationsAt, standInCommand, toolsByServer, unknownTools, unreachableServers,
 } from './servers.ts'
 
 let folder: string
@@ -83,10 +83,16 @@ test('a custom tool is added only where there is none', () => {
   expect(addCustomTool(custom)).toBeUndefined()
 })
 
-test('the server to install is added to those that were discovered', () => {
-  const discovered = file('discovered.json', [{ name: 'other' }])
-  offerServerToInstall({ discovered, standIns: join(folder, 'stand-ins') })
-  expect(read(discovered)).toMatchObject([{ name: 'other' }, { name: 'clone_smoke_probe', transport: 'stdio' }])
+test('a server is added to those that were discovered, or takes the place of its entry', () => {
+  const discovered = file('discovered.json', [{ name: 'other', a: 1 }, { name: 'qdrant', transport: 'metadata' }])
+  offerServer({ discovered }, { name: 'qdrant', transport: 'stdio' })
+  expect(read(discovered)).toEqual([{ name: 'other', a: 1 }, { name: 'qdrant', transport: 'stdio' }])
+})
+
+test('tools that no catalog names are found, for each server by itself', () => {
+  expect(unknownTools(new Map([['fs', ['read_file', 'new_tool']], ['other', ['write_file']]]), [catalog])).toEqual([
+    { server: 'fs', tool: 'read_multiple_files' }, { server: 'fs', tool: 'new_tool' }, { server: 'other', tool: 'write_file' },
+  ])
 })
 
 test('a rendered configuration with another port is told', () => {
@@ -101,7 +107,7 @@ test('the catalog is compared with what the proxy obeys', () => {
   const intended = file('s/intended.json', { catalog: { ...catalog, toolOverrides: { servers: { ...catalog.toolOverrides.servers, rg: { tools: { grep: {} } } } } } })
   const found = intendedTools(intended, overrides)
   expect(found).toEqual({ tools: ['grep', 'workspace'], hidden: [{ server: 'fs', tool: 'read_file' }], notObeyed: [{ server: 'fetch', tool: 'fetch' }] })
-  const { text, adaptations } = catalogFragment(found ?? { hidden: [], notObeyed: [] })
+  const { text, adaptations } = catalogFragment(found ?? { hidden: [], notObeyed: [] }, [{ server: 'fs', tool: 'read_multiple_files' }])
   expect(JSON.parse(text)).toMatchObject({
     toolOverrides: { servers: { fs: { tools: { read_file: { enabled: false } } }, custom: { tools: { clone_smoke_custom: { enabled: true } } } } },
     hideTools: [{ server: 'fetch', tool: 'fetch' }, { server: 'fs', tool: 'read_multiple_files' }],

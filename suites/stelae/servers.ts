@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { fail } from '../../harness/verdict.ts'
-import type { CatalogDifference } from './catalog.ts'
+import type { CatalogDifference, NamedTool } from './catalog.ts'
 import { packagesFolder, pm2Program } from '../../helpers/packages.ts'
 import type { Places } from './places.ts'
 import { serverToInstall } from './states.ts'
@@ -57,16 +57,28 @@ export function toolsByServer(catalogs: readonly unknown[]): Map<string, Offered
   return new Map([...servers].map(([server, tools]) => [server, [...tools.values()]]))
 }
 
-/** Bundle and core servers whose program is named by the environment file or found on PATH: program in the sandbox, and why. */
-const standIns: Readonly<Record<string, { program: string; why: string }>> = {
-  one_mcp: { program: 'one-mcp', why: 'its repository is on GitHub only, and it asks the internet' },
-  mem: { program: 'basic-memory', why: 'basic-memory is heavy, and writes into the home of its user' },
-  scrapling: { program: 'uvx', why: 'scrapling-fetch-mcp downloads a browser at its first use' },
-  strata: { program: 'strata', why: 'it is a front of services on the internet' },
-  sh: { program: 'stelae-npx', why: 'the bundle pins mcp-server-commands@0.6.0, which no registry has' },
+/** Servers that begin as a stand-in: their program in the sandbox. Those that a registry has replace it later. */
+const standIns: Readonly<Record<string, string>> = {
+  one_mcp: 'one-mcp', mem: 'basic-memory', scrapling: 'scrapling-fetch-mcp', strata: 'strata', sh: 'mcp-server-commands', qdrant: 'mcp-server-qdrant',
 }
 
-const script = (command: readonly string[]): string => `#!/bin/sh\nexec ${command.map((word) => `'${word}'`).join(' ')} "$@"\n`
+/** Why these stay what they are. */
+const withoutPackage: readonly Adaptation[] = [
+  {
+    what: 'server one_mcp is a stand-in that offers the tools the catalog names',
+    why: 'its repository is on GitHub alone: npm and PyPI have no package of its name ("404 Not Found", "No matching distribution found for 1mcpserver")',
+  },
+  {
+    what: 'server fs is @modelcontextprotocol/server-filesystem of npm (FILESYSTEM_BIN)',
+    why: 'no rust-mcp-filesystem that the crate registry still has (0.4.1 and newer; "could not find `rust-mcp-filesystem@0.3`") offers read_file, which workspace_fs_read passes on',
+  },
+]
+
+/** Writes the launcher of a program: it replaces itself by the command, with the arguments that it got. */
+export function writeLauncher({ bin }: Pick<Places, 'bin'>, name: string, command: readonly string[]): void {
+  mkdirSync(bin, { recursive: true })
+  writeFileSync(join(bin, name), `#!/bin/sh\nexec ${command.map((word) => `'${word}'`).join(' ')} "$@"\n`, { mode: 0o755 })
+}
 
 const serverFile = (): string => fileURLToPath(new URL('stand-ins/server.mjs', import.meta.url))
 
@@ -78,9 +90,15 @@ export function standInCommand(places: Pick<Places, 'standIns'>, server: string,
   return [process.execPath, serverFile(), file]
 }
 
+/** What the server to install offers; the names and arguments are those of mcp-server-qdrant. */
+const toolsToInstall = {
+  [serverToInstall.store]: { description: 'keeps a text', inputSchema: { type: 'object', properties: { information: { type: 'string' } }, required: ['information'] } },
+  [serverToInstall.find]: { description: 'finds a text', inputSchema: { type: 'object', properties: { query: { type: 'string' } }, required: ['query'] } },
+}
+
 /** Writes down what each stand-in offers, from what is known of its server by now. Returns their commands by server. */
 export function writeStandIns(places: Places, more: readonly string[] = []): Map<string, string[]> {
-  const tools = toolsByServer(catalogsOf(places))
+  const tools = toolsByServer([...catalogsOf(places), { toolOverrides: { servers: { [serverToInstall.name]: { tools: toolsToInstall } } } }])
   return new Map([...Object.keys(standIns), ...more].map((server) => [server, standInCommand(places, server, tools.get(server) ?? [])]))
 }
 
@@ -94,25 +112,26 @@ export function catalogsOf({ stelae, configHome, stateHome }: Pick<Places, 'stel
 }
 
 /**
- * Puts the programs of the sandbox into its bin directory: pm2, the servers that registries have, and stand-ins for
- * those that cannot be had. Returns what was arranged.
+ * Puts the programs of the sandbox into its bin directory: pm2, the servers that are there already, and stand-ins for
+ * the others. Returns what was arranged.
  */
 export function writePrograms(places: Places): Adaptation[] {
-  mkdirSync(places.bin, { recursive: true })
-  const program = (name: string, text: string): void => { writeFileSync(join(places.bin, name), text, { mode: 0o755 }) }
-  program('pm2', script([process.execPath, pm2Program()]))
+  const program = (name: string, lines: readonly string[]): void => { writeFileSync(join(places.bin, name), `#!/bin/sh\n${lines.join('\n')}\n`, { mode: 0o755 }) }
+  writeLauncher(places, 'pm2', [process.execPath, pm2Program()])
   const filesystem = join(packagesFolder(), '@modelcontextprotocol/server-filesystem/dist/index.js')
   // The bundle's flags are those of rust-mcp-filesystem: this server takes directories alone.
-  program('rust-mcp-filesystem', `#!/bin/sh\nfor one do shift; case $one in -*) ;; *) set -- "$@" "$one" ;; esac; done\nexec '${process.execPath}' '${filesystem}' "$@"\n`)
+  program('rust-mcp-filesystem', ['for one do shift; case $one in -*) ;; *) set -- "$@" "$one" ;; esac; done', `exec '${process.execPath}' '${filesystem}' "$@"`])
   // Takes no flags at all; it looks for the paths that it is asked about.
-  program('mcp-grep-server', `#!/bin/sh\nexec '${places.python}' -m mcp_grep.server\n`)
-  program('mcp-server-fetch', script([places.python, '-m', 'mcp_server_fetch']))
+  program('mcp-grep-server', [`exec '${places.python}' -m mcp_grep.server`])
+  writeLauncher(places, 'mcp-server-fetch', [places.python, '-m', 'mcp_server_fetch'])
+  // `uvx <package> ...` and `npx --yes <package>@<version> ...`: the program of that name in the sandbox.
+  program('uvx', ['name=$1; shift', `exec '${places.bin}'/"$name" "$@"`])
+  program('stelae-npx', ['while case $1 in -*) ;; *) false ;; esac do shift; done', 'name=${1%@*}; shift', `exec '${places.bin}'/"$name" "$@"`])
   const commands = writeStandIns(places)
-  for (const [server, { program: name }] of Object.entries(standIns)) program(name, script(commands.get(server) ?? []))
-  return [
-    { what: 'server fs is @modelcontextprotocol/server-filesystem of npm (FILESYSTEM_BIN)', why: 'newer releases of rust-mcp-filesystem have no read_file, which workspace_fs_read passes on' },
-    ...Object.entries(standIns).map(([server, { why }]) => ({ what: `server ${server} is a stand-in that offers the tools the catalog names`, why })),
-  ]
+  for (const [server, name] of Object.entries(standIns)) writeLauncher(places, name, commands.get(server) ?? [])
+  return [...withoutPackage, {
+    what: 'uvx and npx run what was installed for the sandbox before', why: 'both ask their registry at every start, and the stack starts four times in a run',
+  }]
 }
 
 const proxyConfig = z.object({ mcpServers: z.record(z.string(), z.object({ command: z.string(), url: z.string(), args: z.array(z.string()), env: z.record(z.string(), z.string()) }).partial()) })
@@ -154,8 +173,15 @@ export function pointAggregationsAt(file: string, proxyBase: string): Adaptation
   return { what: `proxyURL of the config home's tool_aggregations.json is ${proxyBase}`, why: `Stelae writes ${content.proxyURL} there, and aggregated tools would ask whoever listens on it` }
 }
 
-/** Tools of the npm file server that rust-mcp-filesystem has under another name: no catalog of Stelae's knows them. */
-const unknownToCatalogs = [{ server: 'fs', tool: 'read_multiple_files' }]
+/** A tool of the npm file server that rust-mcp-filesystem has under another name. */
+const toolsOfNpmFiles = [{ server: 'fs', tool: 'read_multiple_files' }]
+
+/** Tools that real servers offer and no catalog of the checkout knows: they would be live, and nobody intends them. */
+export function unknownTools(offered: ReadonlyMap<string, readonly string[]>, catalogs: readonly unknown[]): NamedTool[] {
+  const known = toolsByServer(catalogs)
+  return [...toolsOfNpmFiles, ...[...offered].flatMap(([server, tools]) =>
+    tools.filter((tool) => known.get(server)?.some(({ name }) => name === tool) !== true).map((tool) => ({ server, tool })))]
+}
 
 /** A tool in the config home's custom_tools.json. */
 const customTool = { name: 'clone_smoke_custom', description: 'says that custom tools work', command: 'echo', args: ['custom tools work'], inputMode: 'none' }
@@ -175,13 +201,14 @@ export function addCustomTool(file: string): Adaptation | undefined {
  * A catalog fragment of the config home that makes Stelae's intention and its proxy's behaviour agree where they never
  * can: the proxy cannot read the intended catalog, and obeys the runtime overrides alone.
  * @param intended what the catalog says
+ * @param unknown tools that no catalog names
  */
-export function catalogFragment(intended: Pick<CatalogDifference, 'hidden' | 'notObeyed'>): { readonly text: string; readonly adaptations: readonly Adaptation[] } {
+export function catalogFragment(intended: Pick<CatalogDifference, 'hidden' | 'notObeyed'>, unknown: readonly NamedTool[]): { readonly text: string; readonly adaptations: readonly Adaptation[] } {
   const { hidden, notObeyed } = intended
   const off = Object.fromEntries([...new Set(hidden.map(({ server }) => server))].map((server) => [
     server, { tools: Object.fromEntries(hidden.filter((one) => one.server === server).map(({ tool }) => [tool, { enabled: false }])) },
   ]))
-  const hideTools = [...notObeyed, ...unknownToCatalogs].map((one) => ({ ...one, reason: 'clone-smoke' }))
+  const hideTools = [...notObeyed, ...unknown].map((one) => ({ ...one, reason: 'clone-smoke' }))
   const fragment = {
     toolOverrides: { servers: { ...off, custom: { enabled: true, tools: { [customTool.name]: { enabled: true, description: customTool.description } } } } },
     hideTools,
@@ -192,20 +219,16 @@ export function catalogFragment(intended: Pick<CatalogDifference, 'hidden' | 'no
     adaptations: [
       ...(notObeyed.length > 0 ? [{ what: `${names(notObeyed)} hidden by a catalog fragment of the config home`, why: 'the catalog switches them off, and the proxy cannot read it ("catalog contains no tools"): they would be live' }] : []),
       ...(hidden.length > 0 ? [{ what: `${names(hidden)} switched off by the same fragment`, why: 'the catalog leaves them on, and aggregated tools hide them: the check for drift would miss them for ever' }] : []),
-      { what: `${names(unknownToCatalogs)} hidden by the same fragment`, why: 'the file server of npm has it, and no catalog names it' },
+      ...(unknown.length > 0 ? [{ what: `${names(unknown)} hidden by the same fragment`, why: 'the servers that registries have offer them, and no catalog names them' }] : []),
     ],
   }
 }
 
-/** Makes the server known that the agent is to install. */
-export function offerServerToInstall(places: Pick<Places, 'discovered' | 'standIns'>): Adaptation {
-  const { name, tool } = serverToInstall
-  const [command = '', ...args] = standInCommand(places, name, [{ name: tool, description: 'answers with what it was asked', inputSchema: { type: 'object', properties: { message: { type: 'string' } } } }])
-  const known = existsSync(places.discovered) ? z.array(z.unknown()).catch([]).parse(JSON.parse(readFileSync(places.discovered, 'utf8'))) : []
-  const entry = { name, transport: 'stdio', command, args, description: 'a small server of clone-smoke', source: 'clone-smoke', tools: [{ name: tool }] }
-  mkdirSync(dirname(places.discovered), { recursive: true })
-  writeFileSync(places.discovered, `${JSON.stringify([...known, entry], null, 2)}\n`)
-  return { what: `${name} is in discovered_servers.json and is installed in place of qdrant`, why: 'setup_env.py leaves that list empty, and qdrant downloads a model at its start' }
+/** Makes a server known to the integrator; an entry of that name is replaced. */
+export function offerServer({ discovered }: Pick<Places, 'discovered'>, entry: { readonly name: string } & Readonly<Record<string, unknown>>): void {
+  const known = existsSync(discovered) ? z.array(z.looseObject({ name: z.string() })).catch([]).parse(JSON.parse(readFileSync(discovered, 'utf8'))) : []
+  mkdirSync(dirname(discovered), { recursive: true })
+  writeFileSync(discovered, `${JSON.stringify([...known.filter(({ name }) => name !== entry.name), entry], null, 2)}\n`)
 }
 
 /** @throws VerdictError when the rendered configuration does not name the sandbox's port */

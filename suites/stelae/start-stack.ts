@@ -6,6 +6,7 @@ import { listTools } from '../../helpers/mcp-client.ts'
 import { expectSameTools } from '../../helpers/stack-checks.ts'
 import { waitFor } from '../../helpers/wait-for.ts'
 import { intendedTools } from './catalog.ts'
+import { environmentIn } from './environment-map.ts'
 import { placesIn } from './places.ts'
 import { serverStates, type ServerStates } from './proxy-log.ts'
 import { serverIn } from './servers.ts'
@@ -46,7 +47,7 @@ export async function awaitTools({ ports, signal }: Pick<StepContext, 'ports' | 
  * `initialize` and `tools/list` two seconds late, with what it has; one that ends without a word is waited for in vain.
  * @throws VerdictError of class readiness that names the servers, and says what the first of them says
  */
-export async function awaitServers(context: StepContext, deadlineMs = 15_000): Promise<void> {
+export async function awaitServers(context: StepContext, deadlineMs = 40_000): Promise<void> {
   const { paths, signal } = context
   const log = join(placesIn(paths).stelae, 'logs/mcp-proxy.err.log')
   const look = (): ServerStates => serverStates(existsSync(log) ? readFileSync(log, 'utf8') : '')
@@ -69,14 +70,14 @@ export async function awaitServers(context: StepContext, deadlineMs = 15_000): P
   )
 }
 
-/** Starts a server by hand, without a client, and listens to what it says last when it fails. Milliseconds it may take: 10000. */
+/** Starts a server by hand, in the proxy's environment and without a client, and listens to what it says last when it fails. Milliseconds it may take: 10000. */
 async function lastWords({ paths, run }: StepContext, server: string): Promise<{ words?: string; evidence: readonly string[] }> {
-  const { proxyConfig, proxy } = placesIn(paths)
+  const { proxyConfig, proxy, environmentFile } = placesIn(paths)
   const { command, args = [], env = {} } = serverIn(proxyConfig, server)
   if (command === undefined) return { evidence: [] }
   const lines: string[] = []
   try {
-    await run({ name: `server-${server}`, file: command, args, cwd: proxy, env, deadlineMs: 10_000, onLine: (line) => { if (line.trim() !== '') lines.push(line) } })
+    await run({ name: `server-${server}`, file: command, args, cwd: proxy, env: { ...environmentIn(readFileSync(environmentFile, 'utf8')), ...env }, deadlineMs: 10_000, onLine: (line) => { if (line.trim() !== '') lines.push(line) } })
     return { evidence: [] }
   } catch (error) {
     return { words: lines.at(-1)?.slice(0, 300) ?? 'nothing', evidence: error instanceof VerdictError ? error.verdict.evidence : [] }

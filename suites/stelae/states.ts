@@ -27,8 +27,11 @@ export interface StelaeStates {
 
 export const { lane, suite } = defineSuite<StelaeStates>()
 
-/** The server that the agent installs and removes; a stand-in of ours, so that it needs no network and no model download. */
-export const serverToInstall = { name: 'clone_smoke_probe', alias: 'clone_smoke_probe_alias', tool: 'clone_smoke_echo' } as const
+/**
+ * The server that the agent installs and removes, by the names of Stelae's own harness: mcp-server-qdrant where its model
+ * can be had, else a small server of ours in its place.
+ */
+export const serverToInstall = { name: 'qdrant', alias: 'qdrant_smoke', store: 'qdrant-store', find: 'qdrant-find' } as const
 
 /** A bundle server that a dry run asks to remove: what a dry run "installed" is not there to be removed. */
 export const serverToPretendRemoving = 'fetch'

@@ -6,7 +6,6 @@ import { resolveOptions } from '../../harness/options/resolve.ts'
 import { effectiveSource } from '../../harness/sandbox/clone.ts'
 import { workspacePaths } from '../../harness/sandbox/workspace-paths.ts'
 import type { CallEvidence } from '../../harness/suite.ts'
-import { keyOf, madeOnce } from './cached.ts'
 import { expectOk } from './manage-answer.ts'
 import { checkOptions, options, proxySource } from './options.ts'
 import { beginProxyBuild, buildEnvironment, stampText } from './proxy-build.ts'
@@ -43,11 +42,11 @@ test('its options have all spellings, and defaults of its own', () => {
     .toMatchObject({ restartTimeout: 10, own: { installFlavour: 'dry-run', goFlags: '-p=1', gomaxprocs: 1 } })
   expect(() => resolved({ SMOKE_INSTALL_FLAVOUR: 'wet' })).toThrow(/real or dry-run/)
   expect(() => resolved({ SMOKE_INSTALL_FLAVOR: 'real' })).toThrow(/did you mean SMOKE_INSTALL_FLAVOUR/)
-  expect(Object.keys(options)).toEqual(['installFlavour', 'wrapperRelease', 'pythonBin', 'goFlags', 'gomaxprocs'])
+  expect(Object.keys(options)).toEqual(['installFlavour', 'bundleServers', 'wrapperRelease', 'pythonBin', 'goFlags', 'gomaxprocs'])
 })
 
 test('a release of the wrapper must be whole, and a Python must be there', () => {
-  const own = { installFlavour: 'real', gomaxprocs: 0 }
+  const own = { installFlavour: 'real', bundleServers: 'registry', gomaxprocs: 0 }
   expect(() => { checkOptions({ ...own, wrapperRelease: folder }) }).toThrow(/has no venv\/bin\/codex-mcp-wrapper/)
   mkdirSync(join(folder, 'venv/bin'), { recursive: true })
   for (const file of ['venv/bin/codex-mcp-wrapper', 'wrapper.toml']) writeFileSync(join(folder, file), '')
@@ -73,7 +72,7 @@ test('a proxy is built once per commit, and what Go says when it fails is told',
   const said: string[] = []
   let builds = 0
   const context = (exitCode: number): Parameters<typeof beginProxyBuild>[0] => ({
-    env: { PIP_CACHE_DIR: join(folder, 'cache', 'pip') }, options: { installFlavour: 'real', gomaxprocs: 0 },
+    env: { PIP_CACHE_DIR: join(folder, 'cache', 'pip') }, options: { installFlavour: 'real', bundleServers: 'registry', gomaxprocs: 0 },
     run: () => Promise.resolve('go version go1.26 linux/amd64'),
     start: ({ args }) => {
       builds += 1
@@ -108,14 +107,4 @@ test.each([
 test('a result with status ok is one, wrapped or not', () => {
   expect(expectOk(evidence({ status: 'ok', details: { a: 1 } })).details).toEqual({ a: 1 })
   expect(expectOk(evidence({ result: { status: 'ok', commands_run: [{ command: 'x', status: 'ok' }] } })).status).toBe('ok')
-})
-
-test('what is made once is found by the next, also when two make it at a time; what failed is not there', async () => {
-  const key = keyOf(['a', 'b'])
-  expect(key).not.toBe(keyOf(['ab']))
-  const make = (directory: string): Promise<void> => { writeFileSync(join(directory, 'file'), directory); return Promise.resolve() }
-  await expect(madeOnce(folder, key, () => Promise.reject(new Error('no')))).rejects.toThrow('no')
-  const both = await Promise.all([madeOnce(folder, key, make), madeOnce(folder, key, make)])
-  expect(both.map(({ found }) => found)).toEqual([false, false])
-  expect(await madeOnce(folder, key, () => Promise.reject(new Error('made again')))).toEqual({ directory: join(folder, key), found: true })
 })

@@ -10,12 +10,13 @@ import { optionsOf } from '../options.ts'
 import { placesIn, type Places } from '../places.ts'
 import { beginProxyBuild } from '../proxy-build.ts'
 import { providePython } from '../python.ts'
+import { beginServers } from '../registry-servers.ts'
 import {
-  addCustomTool, catalogFragment, expectRenderedPort, offerServerToInstall, overlayServers, pointAggregationsAt, serversIn, unreachableServers, writePrograms,
-  writeStandIns, type Adaptation,
+  addCustomTool, catalogFragment, catalogsOf, expectRenderedPort, offerServer, overlayServers, pointAggregationsAt, serversIn, unknownTools, unreachableServers,
+  writePrograms, writeStandIns, type Adaptation,
 } from '../servers.ts'
 import { awaitServers, awaitTools, expectIntendedCatalog, startStack, urlOf } from '../start-stack.ts'
-import { lane } from '../states.ts'
+import { lane, serverToInstall } from '../states.ts'
 
 /** Tools without which no lane can work. */
 const requiredTools = ['manage_stelae', 'grep']
@@ -32,17 +33,19 @@ export const bootstrap = lane({
     'python environment': step(300),
     'environment file': step(20),
     'starter bundle': step(60),
+    // Begun with the clones, as the build is. Some 400 packages, where nothing is cached.
+    'bundle servers': step(900),
     'render-proxy': step(20),
     // Begun with the clones: nothing before the restart needs it.
     'proxy build': step(420),
     restart: restartStep(10),
-    readiness: step(30, 'readiness'),
+    readiness: step(60, 'readiness'),
     catalog: step(15, 'catalog'),
     'structural tests': step(60, 'check-failed'),
   },
   work: async ({ step, skip, testScope }) => {
-    const { stelae, proxy, client, build } = await step('clone', async (context) => {
-      const { paths, clone, run } = context
+    const { stelae, proxy, client, build, installation } = await step('clone', async (context) => {
+      const { paths, ports, clone, run } = context
       const stelae = await clone('stelae')
       const proxy = await clone('mcp-proxy')
       const { clientRepository } = placesIn(paths)
@@ -51,7 +54,9 @@ export const bootstrap = lane({
       mkdirSync(join(paths.home, 'apps'))
       symlinkSync(proxy.path, join(paths.home, 'apps', 'mcp-proxy'))
       await run({ name: 'client-repository', file: 'git', args: ['init', '--quiet', '--initial-branch=main', clientRepository], cwd: paths.root })
-      return { stelae, proxy, client: clientRepository, build: await beginProxyBuild(context, placesIn(paths), proxy.commit) }
+      const build = await beginProxyBuild(context, placesIn(paths), proxy.commit)
+      const installation = beginServers(context, placesIn(paths), environmentMap(placesIn(paths), paths.home, ports.proxy ?? 0, []))
+      return { stelae, proxy, client: clientRepository, build, installation }
     })
     const offers = examineCheckout(stelae.path)
     const flags = restartArguments(offers.restartFlags)
@@ -59,7 +64,12 @@ export const bootstrap = lane({
     await step('python environment', (context) => providePython(context, placesIn(context.paths)))
     await step('environment file', (context) => writeEnvironment(context, offers))
     await step('starter bundle', (context) => installBundle(context, offers))
-    await step('render-proxy', render)
+    const realTools = await step('bundle servers', async (context) => {
+      const { adaptations, tools } = await installation.finish(context)
+      tell(context, adaptations)
+      return tools
+    })
+    await step('render-proxy', (context) => render(context, realTools))
     await step('proxy build', (context) => build.finish(context))
     await step('restart', (context) => {
       context.fact('stelae.restart', flags.join(' '))
@@ -114,6 +124,17 @@ async function writeEnvironment(context: StepContext, { setupFlags, exampleKeys 
   ])
 }
 
+/** Makes the server known that the agent is to install: the entry is the one of Stelae's own list. */
+function offerServerToInstall(places: Places): Adaptation {
+  const { name, store, find } = serverToInstall
+  offerServer(places, {
+    name, transport: 'stdio', command: 'uvx', args: ['mcp-server-qdrant', '--transport', 'stdio'], description: 'semantic memory on a vector search engine',
+    env: { COLLECTION_NAME: '{{QDRANT_COLLECTION_NAME}}', QDRANT_LOCAL_PATH: '{{QDRANT_LOCAL_PATH}}', EMBEDDING_MODEL: '{{QDRANT_EMBEDDING_MODEL}}' },
+    source: 'https://github.com/qdrant/mcp-server-qdrant/', tools: [{ name: store }, { name: find }],
+  })
+  return { what: `${name} is in discovered_servers.json, and QDRANT_* are in the environment file`, why: 'setup_env.py leaves that list empty ("No discovered server named \'qdrant\'"), and the entry has placeholders' }
+}
+
 /** Copies a release of the wrapper; the link `latest` and the two variables are those of Stelae's own harness. */
 function copyWrapper(release: string | undefined, configHome: string): Record<string, string> {
   if (release === undefined) return {}
@@ -143,7 +164,7 @@ async function installBundle({ paths, run, fact, note }: StepContext, { bundleFl
 }
 
 /** Renders the proxy's configuration; servers that cannot work here get a stand-in in the overlay, and it is rendered again. */
-async function render(context: StepContext): Promise<void> {
+async function render(context: StepContext, realTools: ReadonlyMap<string, readonly string[]>): Promise<void> {
   const { paths, ports, env, run } = context
   const places = placesIn(paths)
   const make = (): Promise<string> => run({ file: 'make', args: ['render-proxy'], cwd: places.stelae })
@@ -159,7 +180,7 @@ async function render(context: StepContext): Promise<void> {
   tell(context, unreachable.map(({ server, why }) => ({ what: `server ${server} is a stand-in (proxy.template.local.json)`, why })))
   const intended = intendedTools(join(places.stateHome, 'intended_catalog.json'), join(places.stateHome, 'tool_overrides.json'))
   if (intended !== undefined) {
-    const { text, adaptations } = catalogFragment(intended)
+    const { text, adaptations } = catalogFragment(intended, unknownTools(realTools, catalogsOf(places)))
     writeFileSync(join(places.configHome, 'catalog', 'clone-smoke.json'), text)
     tell(context, adaptations)
   }

@@ -9,7 +9,7 @@ import { serversIn } from '../servers.ts'
 import { awaitTools } from '../start-stack.ts'
 import { lane, serverToInstall, type Up } from '../states.ts'
 
-const { name, alias, tool } = serverToInstall
+const { name, alias, store, find } = serverToInstall
 const request = { operation: 'install_server', params: { name, target_name: alias, force: true } }
 const dryRequest = { operation: 'install_server', params: { name, target_name: alias, dry_run: true, force: true } }
 
@@ -71,11 +71,14 @@ export const install = lane({
     await stage('install')
     skip('install dry run', 'the install flavour is "real"')
     await step('new tool is live', async (context) => {
-      await awaitTools(context, [...facts.tools, tool])
-      // A tool on a list may still be dead: one that answers is alive.
+      await awaitTools(context, [...facts.tools, store, find])
+      // A tool on a list may still be dead: one that answers with what it was told is alive.
       const message = 'are you there?'
-      const answer = await withMcpClient(facts.proxyUrl, (client) => client.callTool({ name: tool, arguments: { message } }))
-      if (!JSON.stringify(answer.content).includes(message)) throw fail('tool-failed', `${tool} does not echo; it answered ${JSON.stringify(answer.content).slice(0, 300)}`)
+      const answer = await withMcpClient(facts.proxyUrl, async (client) => {
+        await client.callTool({ name: store, arguments: { information: message } })
+        return client.callTool({ name: find, arguments: { query: message } })
+      })
+      if (!JSON.stringify(answer.content).includes(message)) throw fail('tool-failed', `${find} does not find what ${store} was told; it answered ${JSON.stringify(answer.content).slice(0, 300)}`)
     })
     return { ...facts, alias }
   },

@@ -8,7 +8,7 @@ import { lane, type Installed, type Up } from '../states.ts'
 
 const steps = {
   restart: restartStep(10),
-  readiness: step(45, 'readiness'),
+  readiness: step(60, 'readiness'),
   'state holds': step(5, 'drift'),
 }
 
