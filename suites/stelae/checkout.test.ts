@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { examineCheckout, flagsOfPythonScript, flagsOfShellScript, importsIn, restartArguments, targetsOf } from './checkout.ts'
-import { pythonRequirements } from './python.ts'
+import { expectFiles } from './lanes/bootstrap.ts'
+import { hostPython, pythonRequirements } from './python.ts'
 
 let clone: string
 beforeEach(() => { clone = mkdtempSync(join(tmpdir(), 'checkout-')) })
@@ -65,4 +66,22 @@ test('what a checkout declares is installed; else what it imports, within bounds
   expect(pythonRequirements(clone, ['os'])).toEqual({ requirements: ['httpx', 'mcp>=1.20,<2'], unknown: ['strange_package'], from: 'the imports of stelae_lib, scripts, tests' })
   write({ 'requirements.txt': '# all of it\nmcp==1.25.0  # pinned\n\nhttpx\n' })
   expect(pythonRequirements(clone, ['os'])).toEqual({ requirements: ['httpx', 'mcp==1.25.0', 'pytest>=8.2,<9.0'], unknown: [], from: 'requirements.txt' })
+})
+
+test('a clone of something else is told before anything is done with it', () => {
+  write({ 'go.mod': '' })
+  const checkout = { path: clone, commit: '0123456789abcdef' }
+  expect(() => { expectFiles('mcp-proxy', checkout, ['go.mod']) }).not.toThrow()
+  expect(() => { expectFiles('Stelae', checkout, ['go.mod', 'scripts/restart_stelae.sh']) }).toThrow(/clone: what was cloned is no checkout of Stelae, or an early one: 0123456 has no scripts\/restart_stelae\.sh/)
+})
+
+test.each([
+  { version: '3.9.18', throws: /is Python 3\.9\.18; Stelae needs 3\.11 or newer[^]*SMOKE_PYTHON_BIN=<file>/ },
+  { version: '3.11.0', throws: undefined },
+  { version: undefined, throws: /is not there, or has no module venv/ },
+])('a Python $version is taken, or refused with the reason', ({ version, throws }) => {
+  const program = join(clone, 'python')
+  if (version !== undefined) writeFileSync(program, `#!/bin/sh\necho '{"file":"/p","version":"${version}","standardModules":[]}'\n`, { mode: 0o755 })
+  if (throws === undefined) expect(hostPython(program, process.env).version).toBe(version)
+  else expect(() => hostPython(program, process.env)).toThrow(throws)
 })

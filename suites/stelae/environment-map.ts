@@ -26,8 +26,7 @@ export function environmentMap(places: Places, home: string, port: number, examp
     PUBLIC_BASE_URL: `http://127.0.0.1:${port}`, PUBLIC_SSE_URL: `http://127.0.0.1:${port}/mcp`,
     STELAE_PROXY_BASE: `http://127.0.0.1:${port}`,
     PHOENIX_ROOT: places.clientRepository, SEARCH_ROOT: stelae, SEARCH_PYTHON_BIN: python,
-    // The project that basic-memory has from the start: it ends with an assertion when it is to use another.
-    MEMORY_DIR: `${configHome}/memory`, BASIC_MEMORY_PROJECT: 'main',
+    MEMORY_DIR: `${configHome}/memory`, BASIC_MEMORY_PROJECT: 'clone-smoke',
     LOCAL_BIN: bin, FILESYSTEM_BIN: `${bin}/rust-mcp-filesystem`, RG_BIN: `${bin}/mcp-grep-server`, STRATA_BIN: `${bin}/strata`,
     MEMORY_BIN: `${bin}/basic-memory`, SHELL_BIN: `${bin}/mcp-server-commands`, NPX_BIN: `${bin}/stelae-npx`,
     PLAYWRIGHT_BROWSERS_PATH: `${home}/.cache/ms-playwright`,

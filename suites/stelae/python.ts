@@ -22,7 +22,7 @@ const answer = z.object({ file: z.string(), version: z.string(), standardModules
 export function hostPython(program: string, env: NodeJS.ProcessEnv): HostPython {
   let text: string
   try {
-    text = execFileSync(program, ['-I', '-c', 'import json,platform,sys,venv;print(json.dumps({"file":sys.executable,"version":platform.python_version(),"standardModules":sorted(sys.stdlib_module_names)}))'], {
+    text = execFileSync(program, ['-I', '-c', 'import json,platform,sys,venv;print(json.dumps({"file":sys.executable,"version":platform.python_version(),"standardModules":sorted(getattr(sys,"stdlib_module_names",()))}))'], {
       env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 20_000,
     })
   } catch {

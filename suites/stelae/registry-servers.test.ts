@@ -64,6 +64,12 @@ test.each([
   expect(launcher(server.name)).toBe('none')
 })
 
+test('a variable that a server must not get is kept from it', async () => {
+  const { tools, launcher } = await install([{ ...packageOf('shy', `if (process.env.GREETING !== undefined) process.exit(3)\n${works}`), without: 'GREETING' }])
+  expect(tools).toEqual({ shy: ['greet'] })
+  expect(launcher('shy')).toContain("exec 'env' '-u' 'GREETING' '")
+})
+
 test('by option nothing is installed', async () => {
   const { adaptations } = await install([packageOf('tiny', works)], { PATH: '/nonexistent', bundleServers: 'stand-in' })
   expect(adaptations[0]?.why).toContain('the option says SMOKE_BUNDLE_SERVERS=stand-in')

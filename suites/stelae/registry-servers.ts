@@ -25,9 +25,11 @@ interface RegistryServer {
   /** Arguments with which it serves on stdio. */
   readonly args: readonly string[]
   readonly env?: (directory: string) => Readonly<Record<string, string>>
+  /** A variable of Stelae's that it must not get. */
+  readonly without?: string
   /** What it downloads when it starts for the first time, beside its package. */
   readonly needs?: string
-  /** Why it is not the one that the bundle names. */
+  /** Why it is not started as the bundle says. */
   readonly differs?: string
 }
 
@@ -39,7 +41,11 @@ export const registryServers: readonly RegistryServer[] = [
   { server: 'sh', program: 'mcp-server-commands', registry: 'npm', package: 'mcp-server-commands', args: [], differs: 'the bundle pins 0.6.0 ("No matching version found for mcp-server-commands@0.6.0")' },
   { server: 'strata', program: 'strata', registry: 'PyPI', package: 'strata-mcp', requirements: ['strata-mcp', 'mcp>=1.20,<2'], args: [] },
   { server: 'scrapling', program: 'scrapling-fetch-mcp', registry: 'PyPI', package: 'scrapling-fetch-mcp', args: ['--stdio'] },
-  { server: 'mem', program: 'basic-memory', registry: 'PyPI', package: 'basic-memory', requirements: ['basic-memory>=0.14,<0.15', 'mcp>=1.20,<2', 'pydantic<2.12'], python3: 12, args: ['mcp', '--transport', 'stdio'] },
+  {
+    server: 'mem', program: 'basic-memory', registry: 'PyPI', package: 'basic-memory', requirements: ['basic-memory>=0.14,<0.15', 'mcp>=1.20,<2', 'pydantic<2.12'], python3: 12,
+    args: ['mcp', '--transport', 'stdio'], without: 'BASIC_MEMORY_PROJECT',
+    differs: 'the catalog names the tools of 0.14; it is started without BASIC_MEMORY_PROJECT, with which it ends ("actual_project_name cannot be None")',
+  },
   {
     server: 'qdrant', program: 'mcp-server-qdrant', registry: 'PyPI', package: 'mcp-server-qdrant', args: ['--transport', 'stdio'],
     needs: 'https://huggingface.co',
@@ -121,10 +127,11 @@ async function provide(context: Starter, places: Places, environment: Readonly<R
 }
 
 /** How an installed server is started, without its arguments. */
-function commandOf({ registry, program, env }: RegistryServer, directory: string): string[] {
+function commandOf({ registry, program, env, without }: RegistryServer, directory: string): string[] {
   const { FASTEMBED_CACHE_PATH: models } = env?.(directory) ?? {}
+  const own = [...(without === undefined ? [] : ['-u', without]), ...(models === undefined ? [] : [`FASTEMBED_CACHE_PATH=${models}`])]
   const file = registry === 'npm' ? join(directory, 'node_modules/.bin', program) : join(directory, 'bin', program)
-  return [...(models === undefined ? [] : ['env', `FASTEMBED_CACHE_PATH=${models}`]), file]
+  return [...(own.length > 0 ? ['env', ...own] : []), file]
 }
 
 /** The first Python that a package takes: Stelae's, one on PATH, one of pyenv. @throws Error when none is new enough */

@@ -37,7 +37,7 @@ test('the proxy comes from STELAE_PROXY_SOURCE, else from ~/apps, else from the 
 })
 
 test('its options have all spellings, and defaults of its own', () => {
-  expect(resolved({})).toMatchObject({ restartTimeout: 90, stageTimeout: 60, own: { installFlavour: 'real', gomaxprocs: 0, goFlags: undefined } })
+  expect(resolved({})).toMatchObject({ restartTimeout: 120, stageTimeout: 60, own: { installFlavour: 'real', gomaxprocs: 0, goFlags: undefined } })
   expect(resolved({ SMOKE_RESTART_TIMEOUT: '10', SMOKE_INSTALL_FLAVOUR: 'dry-run', SMOKE_GO_FLAGS: '-p=1', SMOKE_GOMAXPROCS: '1' }))
     .toMatchObject({ restartTimeout: 10, own: { installFlavour: 'dry-run', goFlags: '-p=1', gomaxprocs: 1 } })
   expect(() => resolved({ SMOKE_INSTALL_FLAVOUR: 'wet' })).toThrow(/real or dry-run/)

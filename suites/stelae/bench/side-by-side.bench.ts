@@ -14,7 +14,7 @@ const vitest = here('../../../node_modules/vitest/vitest.mjs')
 const measured = z.object({ code: z.number(), wall: z.number(), cpu: z.number(), peakBytes: z.number(), left: z.number() })
 type Sample = z.infer<typeof measured>
 
-/** Both begin with the same Python environment: Stelae's own harness takes the developer's. */
+/** Both begin with the same Python environment and the same servers: Stelae's own harness takes the developer's. */
 test("Stelae's own harness and this suite, side by side: from nothing to a stack that is ready", async () => {
   const { SMOKE_SOURCE_STELAE: stelae = '', SMOKE_SOURCE_MCP_PROXY: proxy = '' } = process.env
   expect(stelae && proxy, 'set SMOKE_SOURCE_STELAE and SMOKE_SOURCE_MCP_PROXY to work trees of both').not.toBe('')
@@ -43,7 +43,7 @@ test("Stelae's own harness and this suite, side by side: from nothing to a stack
       const workspace = join(directory, `t${round}`)
       const cold = join(directory, `cold${round}`)
       mkdirSync(cold)
-      symlinkSync(join(cache, 'stelae-python'), join(cold, 'stelae-python'))
+      for (const shared of ['stelae-python', 'stelae-servers']) symlinkSync(join(cache, shared), join(cold, shared))
       const add = async (name: string, work: Promise<Sample>): Promise<void> => { samples.set(name, [...(samples.get(name) ?? []), await work]) }
       await add('theirs, cold', theirs(`theirs-cold-${round}`, workspace, ['--bootstrap-only']))
       await add('ours, cold', ours(`ours-cold-${round}`, { SMOKE_CACHE_DIR: cold }))

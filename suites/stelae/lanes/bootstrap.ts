@@ -1,6 +1,6 @@
 import { accessSync, appendFileSync, constants, cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, delimiter, isAbsolute, join } from 'node:path'
-import { restartStep, step, type StepContext } from '../../../harness/suite.ts'
+import { restartStep, step, type Checkout, type StepContext } from '../../../harness/suite.ts'
 import { fail } from '../../../harness/verdict.ts'
 import { bundleOutcome } from '../bundle-output.ts'
 import { intendedTools } from '../catalog.ts'
@@ -48,6 +48,8 @@ export const bootstrap = lane({
       const { paths, ports, clone, run } = context
       const stelae = await clone('stelae')
       const proxy = await clone('mcp-proxy')
+      expectFiles('Stelae', stelae, ['scripts/restart_stelae.sh', 'config/proxy.template.json'])
+      expectFiles('mcp-proxy', proxy, ['go.mod'])
       const { clientRepository } = placesIn(paths)
       mkdirSync(clientRepository)
       // One of Stelae's tests builds the proxy, in the place where a developer has it.
@@ -95,6 +97,13 @@ export const bootstrap = lane({
     return { stelae: stelae.path, proxy: proxy.path, clientRepository: client, proxyUrl, tools, servers, restartFlags: flags }
   },
 })
+
+/** @throws VerdictError of class clone when these files, which every commit of it has, are not there */
+export function expectFiles(what: string, { path, commit }: Pick<Checkout, 'path' | 'commit'>, files: readonly string[]): void {
+  const missing = files.find((file) => !existsSync(join(path, file)))
+  if (missing === undefined) return
+  throw fail('clone', `what was cloned is no checkout of ${what}, or an early one: ${commit.slice(0, 7)} has no ${missing}`, { remedy: 'look at what the sources name: npx clone-smoke plan' })
+}
 
 const tell = ({ note }: StepContext, adaptations: readonly (Adaptation | undefined)[]): void => {
   for (const adaptation of adaptations) if (adaptation) note(`adaptation: ${adaptation.what}; because ${adaptation.why}`)
