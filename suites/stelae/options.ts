@@ -14,8 +14,8 @@ export const options = {
   installFlavour: text('whether lanes install and remove change the stack (`real`) or only ask what would change (`dry-run`)', {
     schema: z.enum(['real', 'dry-run'], 'real or dry-run'), fallback: 'real', placeholder: '<flavour>',
   }),
-  bundleServers: text('whether the servers of the bundle come from their registries (`registry`; several hundred MB where nothing is cached) or are all stand-ins (`stand-in`)', {
-    schema: z.enum(['registry', 'stand-in'], 'registry or stand-in'), fallback: 'registry', placeholder: '<which>',
+  bundleServers: text('whether the servers of the bundle come from their registries (`registry`; several hundred MB where nothing is cached; `all`: the heavy one as well) or are stand-ins (`stand-in`)', {
+    schema: z.enum(['registry', 'all', 'stand-in'], 'registry, all or stand-in'), fallback: 'registry', placeholder: '<which>',
   }),
   wrapperRelease: path('release of the Codex MCP wrapper to copy into the config home: a folder with `venv/bin/codex-mcp-wrapper` and `wrapper.toml`'),
   pythonBin: path('Python 3.11 or newer from which the sandbox makes its environment (default: python3 on PATH)', { placeholder: '<file>' }),
@@ -28,7 +28,7 @@ export const options = {
 } as const
 
 const values = z.object({
-  installFlavour: z.enum(['real', 'dry-run']), bundleServers: z.enum(['registry', 'stand-in']), wrapperRelease: z.string().optional(), pythonBin: z.string().optional(),
+  installFlavour: z.enum(['real', 'dry-run']), bundleServers: z.enum(['registry', 'all', 'stand-in']), wrapperRelease: z.string().optional(), pythonBin: z.string().optional(),
   goFlags: z.string().optional(), gomaxprocs: z.number(),
 })
 export type StelaeOptions = z.infer<typeof values>

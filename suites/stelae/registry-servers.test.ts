@@ -52,7 +52,7 @@ test('a server that lists its tools takes the place of its stand-in, and is inst
 })
 
 test.each([
-  { what: 'one that ends at once', server: () => packageOf('broken', 'console.error("no module named x"); process.exit(3)'), why: /broken of npm cannot be had here: broken was installed, but does not list its tools: no module named x/ },
+  { what: 'one that ends at once', server: () => packageOf('broken', 'console.error("no module named x"); process.exit(3)'), why: /broken of npm is not used: broken was installed, but does not list its tools: no module named x/ },
   { what: 'one that is not there', server: () => ({ ...packageOf('gone', works), requirements: [`file:${folder}/nowhere`] }), why: /`npm install --prefix --no-audit` exited with \d+: npm error.*ENOENT/ },
   { what: 'one whose model is out of reach', server: () => ({ ...packageOf('far', works), needs: 'http://127.0.0.1:1' }), why: /downloads a model from 127\.0\.0\.1:1 at its first start, which does not answer/ },
   { what: 'one for a Python that nobody has', server: (): Server => ({ ...packageOf('new', works), registry: 'PyPI', python3: 999 }), why: /new needs Python 3\.999 or newer, and none was found: SMOKE_PYTHON_BIN/ },
@@ -68,6 +68,12 @@ test('a variable that a server must not get is kept from it', async () => {
   const { tools, launcher } = await install([{ ...packageOf('shy', `if (process.env.GREETING !== undefined) process.exit(3)\n${works}`), without: 'GREETING' }])
   expect(tools).toEqual({ shy: ['greet'] })
   expect(launcher('shy')).toContain("exec 'env' '-u' 'GREETING' '")
+})
+
+test('a heavy one is taken when all are asked for', async () => {
+  const heavy = { ...packageOf('heavy', works), heavy: 'it is heavy' }
+  expect(await install([heavy])).toMatchObject({ tools: {}, adaptations: [{ why: 'heavy of npm is not used: it is heavy' }] })
+  expect((await install([heavy], { bundleServers: 'all' })).tools).toEqual({ heavy: ['greet'] })
 })
 
 test('by option nothing is installed', async () => {

@@ -83,8 +83,7 @@ export default suite({
     '/tmp/stelae-smoke-workspace-plan',
   ],
   snapshots: { up: snapshotOf, installed: snapshotOf },
-  // Twelve servers start at once, most of them in Python: basic-memory alone takes 6 s of processor time [measured]. Stelae's
-  // own harness gives a restart 90 s [seed].
+  // Twelve servers start at once, most of them in Python, and a machine may be busy; Stelae's own harness gives it 90 s [seed].
   defaults: { restartTimeout: 120 },
   options,
   checkOptions,
