@@ -196,10 +196,10 @@ async function render(context: StepContext, realTools: ReadonlyMap<string, reado
   await make()
   const least = intendedTools(join(places.stateHome, 'intended_catalog.json'), join(places.stateHome, 'tool_overrides.json'))?.tools.length ?? 0
   if (least > 0) {
-    appendFileSync(places.environmentFile, environmentText({ MIN_TOOL_COUNT: String(least) }))
+    appendFileSync(places.environmentFile, environmentText({ MIN_TOOL_COUNT: String(least), READY_TIMEOUT_SEC: '120' }))
     tell(context, [{
-      what: `MIN_TOOL_COUNT is ${least}, the number of intended tools`,
-      why: 'the restart script takes two tools for ready, and then its snapshot of the live catalog lacks those of slower servers',
+      what: `MIN_TOOL_COUNT is ${least}, the number of intended tools, and READY_TIMEOUT_SEC 120`,
+      why: 'the restart script takes two tools for ready, or what there is after 45 s, and then its snapshot of the live catalog lacks those of slower servers',
     }])
   }
   expectRenderedPort(places.proxyConfig, ports.proxy ?? 0)
