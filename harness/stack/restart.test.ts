@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { waitFor } from '../../helpers/wait-for.ts'
 import { isAlive } from '../processes/table.ts'
 import { signalProcess } from '../sandbox/finish.ts'
@@ -9,6 +9,10 @@ import { fixture, freePort, openTestSandbox, pm2Program, type ServerOptions, typ
 import { findDaemon } from './pm2.ts'
 import { portHolders } from './ports.ts'
 import { restartStack, type RestartRequest, type RestartResult, type RestartTools } from './restart.ts'
+
+/** Nothing here takes it, but a crash loop on a busy machine takes long to be one. Milliseconds. */
+const attemptMs = 90_000
+vi.setConfig({ testTimeout: 2 * attemptMs, hookTimeout: attemptMs })
 
 let sandbox: TestSandbox
 let notes: string[]
@@ -30,7 +34,7 @@ function restart(args: readonly string[], more: Partial<RestartTools> & Pick<Par
   return restartStack(
     { command: { file: process.execPath, args, cwd: sandbox.view.root }, port: 'proxy', url: sandbox.url, ...(accepts && { accepts }) },
     {
-      view: sandbox.view, stack: sandbox.stack, run: sandbox.run, attemptMs: 30_000, retries: 0, signal: sandbox.signal.signal, leftMs: () => 60_000,
+      view: sandbox.view, stack: sandbox.stack, run: sandbox.run, attemptMs, retries: 0, signal: sandbox.signal.signal, leftMs: () => 2 * attemptMs,
       diagnosisFile: (attempt) => `logs/diagnosis-${attempt}.txt`, note: (text) => notes.push(text), onEvidence: (file) => evidence.push(file), ...tools,
     },
   )
@@ -93,8 +97,8 @@ test.each<{ what: string; options: () => ServerOptions | Promise<ServerOptions>;
   // Its first two answers are right.
   { what: 'answers and dies a little later', options: () => ({ diesMs: 250 }), verdict: 'restart', words: [/ended again/] },
   { what: 'dies at once', options: () => ({ crash: 'Error: no such module' }), verdict: 'restart', words: [/^the app app is errored: pm2 gave it up after \d+ restarts; its log says: Error: no such module; the app app ended again and again/] },
-])('a stack that $what is $verdict', async ({ options, attemptMs, verdict, words }) => {
-  const failure = await verdictOf(restart(underPm2(await options()), { ...(attemptMs !== undefined && { attemptMs }) }))
+])('a stack that $what is $verdict', async ({ options, attemptMs: bound, verdict, words }) => {
+  const failure = await verdictOf(restart(underPm2(await options()), { ...(bound !== undefined && { attemptMs: bound }) }))
   expect(failure.class, failure.diagnosis).toBe(verdict)
   for (const word of words) expect(failure.diagnosis).toMatch(word)
   expect(failure.evidence).toContain('logs/diagnosis-1.txt')
