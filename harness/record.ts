@@ -11,8 +11,10 @@ const verdictClass = z.enum(Object.keys(verdictClasses) as [VerdictClass, ...Ver
 export const verdictRecord = z.object({
   class: verdictClass,
   diagnosis: z.string(),
-  evidence: z.array(z.string()),
+  evidence: z.array(z.string()).readonly(),
   remedy: z.string().optional(),
+  /** What went wrong, or was not done, only because of it. */
+  consequences: z.array(z.string()).readonly().optional(),
 })
 
 /** One of the three questions asked of an expected call. `unknown`: an earlier answer made it pointless to ask. */
@@ -110,13 +112,15 @@ export const progressEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('note'), at, text: z.string() }),
   /** The run stops for a person to do what the agent would do; the stack is left running. */
   z.object({ type: z.literal('paused'), at, lane: z.string(), stage: z.string(), file: z.string() }),
-  z.object({ type: z.literal('lane-ended'), at, lane: z.string(), status, durationMs: z.number(), verdict: verdictRecord.optional(), reason: z.string().optional() }),
+  z.object({ type: z.literal('lane-ended'), at, lane: z.string(), status, durationMs: z.number(), verdict: verdictRecord.optional(), reason: z.string().optional(),
+    /** The lane whose failure is the reason that this one was skipped. */
+    because: z.string().optional() }),
   sampleRecord.extend({ type: z.literal('sample'), at }),
   z.object({ type: z.literal('snapshot'), at, lane: z.string(), when: z.enum(['before', 'after']), lists: snapshotRecord }),
   z.object({ type: z.literal('teardown-started'), at }),
   /** The sandbox's processes when the lanes had ended, before anything was stopped. */
   z.object({ type: z.literal('processes'), at, processes: z.array(processRecord) }),
-  z.object({ type: z.literal('teardown-ended'), at, durationMs: z.number(), ended: z.number(), leftovers: z.array(z.string()), hostChanges: z.array(z.string()), workspaceKept: z.boolean(), processesKept: z.boolean() }),
+  z.object({ type: z.literal('teardown-ended'), at, durationMs: z.number(), ended: z.number(), leftovers: z.array(z.string()), hostChanges: z.array(z.string()), workspaceKept: z.boolean(), processesKept: z.boolean(), verdict: verdictRecord.optional() }),
 ])
 
 export const testRecord = z.object({
@@ -179,7 +183,7 @@ export const runRecord = z.object({
   samples: z.array(sampleRecord.extend({ at: z.string() })).optional(),
   /** The sandbox's processes before anything was stopped. */
   processes: z.array(processRecord).optional(),
-  teardown: z.object({ durationMs: z.number(), ended: z.number(), leftovers: z.array(z.string()), hostChanges: z.array(z.string()), workspaceKept: z.boolean(), processesKept: z.boolean() }).nullable(),
+  teardown: z.object({ durationMs: z.number(), ended: z.number(), leftovers: z.array(z.string()), hostChanges: z.array(z.string()), workspaceKept: z.boolean(), processesKept: z.boolean(), verdict: verdictRecord.optional() }).nullable(),
 })
 
 export type ProgressEvent = z.infer<typeof progressEvent>

@@ -1,4 +1,5 @@
 import type { McpWiring, ObservedCall } from './agents/agent.ts'
+import type { Diagnoser } from './diagnosers/diagnoser.ts'
 import type { OptionDefinition, OptionValues } from './options/definitions.ts'
 import type { RunningProcess } from './processes/process.ts'
 import type { WorkspacePaths } from './sandbox/workspace-paths.ts'
@@ -228,6 +229,8 @@ export interface Suite<S extends States<S>> {
    * wherever the sandbox is in the state; costs time in every lane, so well below 0.1 s. What fails here is only a note.
    */
   readonly snapshots?: { readonly [Name in keyof S]?: (facts: S[Name], context: StepContext) => Promise<Readonly<Record<string, readonly string[]>>> }
+  /** Small functions that turn a failure of this stack into its named cause; asked before the harness's own. */
+  readonly diagnosers?: readonly Diagnoser[]
   /** Debug output of the stack (SMOKE_CAPTURE_DEBUG_TOOLS): what switches it on, and globs of its logs, relative to the workspace. */
   readonly debug?: { readonly environment: (paths: WorkspacePaths) => Readonly<Record<string, string>>; readonly logs: readonly string[] }
   /** Files and directories of the user's that this stack would spoil if its isolation failed; no run may change them. */

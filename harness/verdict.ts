@@ -25,6 +25,8 @@ export const verdictClasses = {
   drift: 'the state on disk and the live stack differ',
   'check-failed': "a check of the suite's own failed",
   leak: 'something was left behind',
+  'host-touched': 'something outside the sandbox was changed',
+  manual: 'what a person was to do is not done',
   interrupted: 'the run was stopped from outside',
   'harness-bug': 'clone-smoke itself failed',
 } as const
@@ -39,6 +41,8 @@ export interface Verdict {
   readonly evidence: readonly string[]
   /** What to type or change next, where that is known. */
   readonly remedy?: string | undefined
+  /** What went wrong, or was not done, only because of it; one sentence each, first things first. */
+  readonly consequences?: readonly string[] | undefined
 }
 
 /** A failure whose cause is known. The first one thrown in a lane is the lane's verdict. */
@@ -64,6 +68,12 @@ export function fail(
   )
 }
 
+/** The verdict with what followed from it; nothing is said twice. */
+export function withConsequences(verdict: Verdict, more: readonly string[]): Verdict {
+  const consequences = [...new Set([...(verdict.consequences ?? []), ...more])]
+  return consequences.length === 0 ? verdict : { ...verdict, consequences }
+}
+
 /** The verdict of any thrown value: its own, or `fallback` with the error's message. */
 export function verdictOf(error: unknown, fallback: VerdictClass = 'harness-bug'): Verdict {
   if (error instanceof VerdictError) return error.verdict
@@ -76,5 +86,6 @@ export function describeVerdict(verdict: Verdict): string {
     `${verdict.class}: ${verdict.diagnosis}`,
     ...verdict.evidence.map((path) => `  evidence: ${path}`),
     ...(verdict.remedy === undefined ? [] : [`  next: ${verdict.remedy}`]),
+    ...(verdict.consequences ?? []).map((one) => `  so also: ${one}`),
   ].join('\n')
 }

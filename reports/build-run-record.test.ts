@@ -37,12 +37,13 @@ test('a failed lane keeps its verdict, its steps and the command to see it again
       run, started('a'), step('a', 'look'),
       { type: 'step-ended', lane: 'a', step: 'look', status: 'failed', durationMs: 3, budgetMs: 5000, verdict, logs: ['logs/a.log'] },
       { type: 'lane-ended', lane: 'a', status: 'failed', durationMs: 4, verdict },
-      { type: 'lane-ended', lane: 'b', status: 'skipped', durationMs: 0, reason: 'lane "a" failed' },
+      { type: 'lane-ended', lane: 'b', status: 'skipped', durationMs: 0, reason: 'lane "a" failed', because: 'a' },
+      { type: 'lane-ended', lane: 'c', status: 'skipped', durationMs: 0, reason: 'done before' },
     ),
     lanes: [{ lane: 'a', tests: [{ ...passed, status: 'failed', message: 'drift: it looks odd' }], errors: [] }],
   })
   expect(record.outcome).toBe('failed')
-  expect(record.lanes[0]).toMatchObject({ status: 'failed', verdict, reproduce: 'again a', steps: [{ name: 'look', kind: 'step', status: 'failed', budgetMs: 5000, verdict }] })
+  expect(record.lanes[0]).toMatchObject({ status: 'failed', verdict: { ...verdict, consequences: ['lane b did not run'] }, reproduce: 'again a', steps: [{ name: 'look', kind: 'step', status: 'failed', budgetMs: 5000, verdict }] })
   expect(record.lanes[1]).toMatchObject({ status: 'skipped', reason: 'lane "a" failed' })
   expect(record.lanes[1]).not.toHaveProperty('reproduce')
 })

@@ -1,4 +1,5 @@
 import type { LaneRecord, ProgressEvent, RunRecord, StepRecord, TestRecord } from '../harness/record.ts'
+import { withConsequences } from '../harness/verdict.ts'
 
 /** What vitest says about the spec of one lane. */
 export interface LaneTests {
@@ -29,6 +30,7 @@ export function buildRunRecord({ identity, events, lanes, errors, interrupted, r
     ...lanes.map(({ lane }) => lane),
   ])]
   const records = names.map((name) => laneRecordOf(name, events, lanes.find(({ lane }) => lane === name), reproduce))
+    .map((record, _, all) => withSkippedLanes(record, all, events))
   const end = events.find((event) => event.type === 'teardown-ended')
   const failed = errors.length > 0 || records.some(({ status }) => status === 'failed') || (end?.leftovers.length ?? 0) > 0 || (end?.hostChanges.length ?? 0) > 0
     // Nobody has proven then that nothing is left.
@@ -51,7 +53,7 @@ export function buildRunRecord({ identity, events, lanes, errors, interrupted, r
     ...(samples.length > 0 && { samples: samples.map(({ at, memoryBytes, processes, cpuPercent }) => ({ at, memoryBytes, processes, cpuPercent })) }),
     ...(processes && processes.processes.length > 0 && { processes: processes.processes }),
     teardown: end
-      ? { durationMs: end.durationMs, ended: end.ended, leftovers: end.leftovers, hostChanges: end.hostChanges, workspaceKept: end.workspaceKept, processesKept: end.processesKept }
+      ? { durationMs: end.durationMs, ended: end.ended, leftovers: end.leftovers, hostChanges: end.hostChanges, workspaceKept: end.workspaceKept, processesKept: end.processesKept, ...(end.verdict && { verdict: end.verdict }) }
       : null,
   }
 }
@@ -84,6 +86,14 @@ function laneRecordOf(
     tests: all,
     ...snapshotsOf(name, events),
   }
+}
+
+/** Its verdict names the lanes that did not run because of it. */
+function withSkippedLanes(record: LaneRecord, all: readonly LaneRecord[], events: readonly ProgressEvent[]): LaneRecord {
+  const skipped = all.filter(({ name, status }) => status === 'skipped'
+    && events.some((event) => event.type === 'lane-ended' && event.lane === name && event.because === record.name))
+  if (!record.verdict || skipped.length === 0) return record
+  return { ...record, verdict: withConsequences(record.verdict, [`${skipped.length === 1 ? 'lane' : 'lanes'} ${skipped.map(({ name }) => name).join(', ')} did not run`]) }
 }
 
 function reasonOf(reason: string | undefined, status: LaneRecord['status']): { reason?: string } {

@@ -47,7 +47,7 @@ test('the end names each lane, why it failed, where to look and what to type', (
     schema: 1, run: 'r', suite: 'toy', outcome: 'failed', startedAt: at, durationMs: 9000, facts: {}, notes: [], errors: [],
     lanes: [
       lane({ name: 'a', purpose: 'set-up' }),
-      lane({ name: 'b', status: 'failed', verdict: { class: 'drift', diagnosis: 'it looks odd', evidence: ['logs/b.log'], remedy: 'look again' }, reproduce: 'npx vitest run b' }),
+      lane({ name: 'b', status: 'failed', verdict: { class: 'drift', diagnosis: 'it looks odd', evidence: ['logs/b.log'], remedy: 'look again', consequences: ['lane d did not run'] }, reproduce: 'npx vitest run b' }),
       never,
     ],
     teardown: { durationMs: 1, ended: 0, leftovers: [], hostChanges: [], workspaceKept: false, processesKept: false },
@@ -62,6 +62,7 @@ test('the end names each lane, why it failed, where to look and what to type', (
       it looks odd
       look at smoke-results/r/logs/b.log
       remedy  look again
+      so also lane d did not run
       again   npx vitest run b
 
     failed in 9.0 s, nothing left behind (0.0 s)

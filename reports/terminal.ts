@@ -112,6 +112,7 @@ export function closingLines(record: RunRecord, { results, workspace, cwd, goOn 
   for (const lane of record.lanes) if (lane.status === 'failed') lines.push('', ...failureLines(lane, (path) => existsSync(join(results, path)) || !existsSync(join(workspace, path)) ? join(results, path) : join(workspace, path), shown, paint))
   for (const error of record.errors) lines.push('', ...indent(`${paint.bad('error outside the lanes')}: ${plain(error)}`, ''))
   lines.push('', teardownLine(record, paint))
+  if (record.teardown?.verdict?.remedy !== undefined) lines.push(`${paint.faint('remedy ')} ${plain(record.teardown.verdict.remedy)}`)
   if (record.paused) lines.push(`${paint.faint('read   ')} ${join(workspace, record.paused.file)}`)
   if (record.teardown?.workspaceKept === true) {
     lines.push(
@@ -138,6 +139,7 @@ function failureLines(lane: LaneRecord, placeOf: (evidence: string) => string, s
   lines.push(...lastWords(lane, placeOf, why ?? '', paint))
   for (const path of lane.verdict?.evidence ?? []) lines.push(`  ${paint.faint('look at')} ${shown(placeOf(path))}`)
   if (lane.verdict?.remedy !== undefined) lines.push(`  ${paint.faint('remedy ')} ${plain(lane.verdict.remedy)}`)
+  for (const one of lane.verdict?.consequences ?? []) lines.push(`  ${paint.faint('so also')} ${cutToColumns(plain(one).replaceAll(/\s+/g, ' '), 120)}`)
   if (lane.reproduce !== undefined) lines.push(`  ${paint.faint('again  ')} ${lane.reproduce}`)
   return lines
 }

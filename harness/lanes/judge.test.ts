@@ -17,6 +17,15 @@ const evidence = (calls: ObservedCall[], received: ReceivedCall[], more: Partial
   offered: ['s/grep', 's/read'], modelProblems: [], received, files: ['t.jsonl'], ...more,
 })
 
+test('what follows from the first cause stands under it', async () => {
+  const { verdict } = await judgeStage([read, grep], evidence([], [logged(grep)], { offered: ['s/grep'] }))
+  expect(verdict).toMatchObject({ class: 'tool-missing', consequences: [expect.stringMatching(/^evidence-conflict: the server received grep/)] })
+})
+
+test('a call that a person has not made is for a person to make', async () => {
+  expect((await judgeStage([grep], evidence([], [], { actor: 'the person' }))).verdict).toMatchObject({ class: 'manual', diagnosis: expect.stringMatching(/^the person did not call grep/) as string })
+})
+
 const answers = ['attempted', 'executed', 'effective'] as const
 type Row = readonly [title: string, expected: Expectation[], evidence: StageEvidence, verdict: string | undefined, answers: string[], words?: RegExp]
 
@@ -27,6 +36,7 @@ const rows: Row[] = [
   ['the same call expected twice, made once', [grep, grep], evidence([seen(grep)], [logged(grep)]), 'not-attempted', ['yes yes yes', 'no unknown unknown']],
   ['other arguments', [grep], evidence([seen(grep, { arguments: { pattern: 'y' } })], []), 'not-attempted', ['no unknown unknown'], /it called grep \{"pattern":"y"\}/],
   ['a tool that was not offered', [grep], evidence([], [], { offered: ['s/read'] }), 'tool-missing', ['no unknown unknown'], /grep of server s was not offered to the agent; offered: s\/read/],
+  ['an agent that never asked what it is offered', [grep], evidence([], [], { offered: [], modelRequests: 0 }), 'not-attempted', ['no unknown unknown'], /it called nothing, and never asked the model/],
   ['a call of that name to another server', [grep], evidence([seen(grep, { server: 'other' })], []), 'not-attempted', ['no unknown unknown']],
   ['a tool that went away after it had been offered', [grep], evidence([], [], { missing: ['s/grep'] }), 'tool-missing', ['no unknown unknown']],
   ['the agent claims what the stack never saw', [grep], evidence([seen(grep)], []), 'evidence-conflict', ['yes no unknown'], /own log has no such call/],

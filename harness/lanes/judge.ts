@@ -1,16 +1,18 @@
 import type { AgentOutcome, ObservedCall } from '../agents/agent.ts'
 import type { CallRecord, FindingRecord } from '../record.ts'
 import type { CallEvidence, ReceivedCall } from '../suite.ts'
-import { fail, verdictOf, VerdictError, type Verdict, type VerdictClass } from '../verdict.ts'
+import { fail, verdictOf, VerdictError, withConsequences, type Verdict, type VerdictClass } from '../verdict.ts'
 import { describeCall, includes } from './match.ts'
 
 /** What is known about a stage when its agent has ended. */
 export interface StageEvidence {
   readonly outcome: AgentOutcome
-  /** Who made the calls, for messages: `the agent` where it is left out. */
+  /** The person who made the calls, for messages; left out where it was the agent. */
   readonly actor?: string
   /** Tools the model was offered, as `server/tool`. */
   readonly offered: readonly string[]
+  /** How often the agent asked the model; left out where there is none. Before it has asked, nobody knows what it was offered. */
+  readonly modelRequests?: number
   /** Tools that were not there when the agent was asked to call them, as `server/tool`. */
   readonly missing?: readonly string[]
   /** Deviations from the script that the model saw. */
@@ -42,13 +44,15 @@ const unknown = (detail: string): FindingRecord => ({ answer: 'unknown', detail 
 
 /**
  * Asks three separate questions of every expected call: did the agent attempt it (transcript), did the server receive
- * and answer it (the stack's log), did it take effect (the stack's state). The first `no` is the verdict.
+ * and answer it (the stack's log), did it take effect (the stack's state). The first `no` is the verdict, the others its
+ * consequences.
  */
 export async function judgeStage(expectations: readonly Expectation[], evidence: StageEvidence): Promise<Judgement> {
   const { outcome, files, actor = 'the agent' } = evidence
   let verdict: Verdict | undefined
   const blame = (verdictClass: VerdictClass, diagnosis: string, remedy?: string): void => {
-    verdict ??= fail(verdictClass, diagnosis, { evidence: files, remedy }).verdict
+    if (verdict === undefined) verdict = fail(verdictClass, diagnosis, { evidence: files, remedy }).verdict
+    else verdict = withConsequences(verdict, [`${verdictClass}: ${diagnosis}`])
   }
   // An agent that never got as far as a turn explains every missing call; a refusal by the scripted model explains a failed turn.
   const scriptProblem = evidence.modelProblems[0]
@@ -65,13 +69,15 @@ export async function judgeStage(expectations: readonly Expectation[], evidence:
     const record = { tool: expectation.tool, arguments: expectation.arguments }
     if (!seen) {
       const name = `${expectation.server}/${expectation.tool}`
-      const missing = !evidence.offered.includes(name) || evidence.missing?.includes(name) === true
+      const neverAsked = evidence.modelRequests === 0
+      const missing = !neverAsked && (!evidence.offered.includes(name) || evidence.missing?.includes(name) === true)
       if (logged) {
         blame('evidence-conflict', `the server received ${title}, but ${actor}'s transcript does not show it`)
       } else if (missing && outcome.problem === undefined) {
         blame('tool-missing', `tool ${expectation.tool} of server ${expectation.server} was not offered to ${actor}; offered: ${list(evidence.offered)}`)
       } else {
-        blame('not-attempted', `${actor} did not call ${title}${outcome.calls.some((call) => matches(call, expectation)) ? ' in its turn' : ''}; it called ${list(outcome.calls.map(describeCall))}`)
+        // A person can still do it; an agent has had its turn.
+        blame(evidence.actor === undefined ? 'not-attempted' : 'manual', `${actor} did not call ${title}${outcome.calls.some((call) => matches(call, expectation)) ? ' in its turn' : ''}; it called ${list(outcome.calls.map(describeCall))}${neverAsked ? ', and never asked the model' : ''}`)
       }
       calls.push({
         ...record,

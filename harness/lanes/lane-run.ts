@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Diagnosis } from '../stack/diagnose.ts'
 import type { StageRecord } from '../record.ts'
 import type { Redactor } from '../redaction/redactor.ts'
 import type { AnyLane, StageDefinition, StepContext, StepDefinition } from '../suite.ts'
-import { fail, verdictOf, VerdictError, type Verdict } from '../verdict.ts'
+import { fail, verdictOf, VerdictError, withConsequences, type Verdict } from '../verdict.ts'
 import type { ProcessHost } from '../processes/process.ts'
 import type { Usage } from '../processes/usage.ts'
 import { Paused } from './pause.ts'
@@ -43,7 +44,9 @@ export interface LaneSurroundings {
   /** What a step may take, in milliseconds. */
   readonly budgetMs: (definition: StepDefinition | StageDefinition<never>) => number
   /** Looks at the stack and writes down what is seen; undefined where the suite describes no stack. Never rejects. */
-  readonly diagnose: (why: string, name: string) => Promise<{ readonly file: string; readonly finding?: string } | undefined>
+  readonly diagnose: (why: string, name: string) => Promise<Diagnosis | undefined>
+  /** Names the cause behind a verdict, where what the run left shows it. Never throws. */
+  readonly explain: (verdict: Verdict, at: { readonly lane: string; readonly step: string; readonly stage: StageRecord | undefined }) => Verdict
   /** What the sandbox's processes used since the last call. */
   readonly takeUsage: () => Usage
   /** Looks at them once more. Never rejects. */
@@ -138,8 +141,13 @@ export class LaneRun {
       const failed = [...this.#settled].find(([, result]) => result.status === 'failed')
       const verdict = failed?.[1].verdict ?? verdictOf(error)
       const reason = failed === undefined ? 'the lane failed outside its steps' : `step "${failed[0]}" failed`
-      for (const name of this.#results.keys()) if (!this.#settled.has(name)) this.#skip(name, reason)
-      return { status: 'failed', verdict: this.#around.redactor.value(verdict), insideStep: failed !== undefined }
+      const notRun = [...this.#results.keys()].filter((name) => !this.#settled.has(name))
+      for (const name of notRun) this.#skip(name, reason)
+      const left = notRun.map((name) => `"${name}"`).join(', ')
+      return {
+        status: 'failed', insideStep: failed !== undefined,
+        verdict: withConsequences(this.#around.redactor.value(verdict), notRun.length === 0 ? [] : [`${notRun.length === 1 ? 'step' : 'steps'} ${left} of lane ${this.lane.name} did not run`]),
+      }
     }
   }
 
@@ -202,7 +210,7 @@ export class LaneRun {
         type: 'step-ended', lane: this.lane.name, step: name, status: result.status, logs: [...logs],
         durationMs: performance.now() - startedAt, budgetMs,
         ...(result.reason !== undefined && { reason: result.reason }),
-        ...(result.verdict && { verdict: { ...result.verdict, evidence: [...result.verdict.evidence] } }),
+        ...(result.verdict && { verdict: result.verdict }),
         ...(stage && { stage }),
         ...(usage.samples > 0 && { usage }),
       })
@@ -228,8 +236,9 @@ export class LaneRun {
       let verdict = this.#explain(error, name, definition, { boundMs, over: time.isUp, logs })
       if (worthALook.has(verdict.class) && !this.#looked.has(name)) {
         const found = await this.#diagnose(name, `${verdict.class}: ${verdict.diagnosis}`, logs)
-        if (found) verdict = { ...verdict, evidence: [...new Set([...verdict.evidence, found.file])] }
+        if (found) verdict = { ...verdict, evidence: [...new Set([...verdict.evidence, found.file])], ...(verdict.class === 'readiness' && foundCause(verdict, found)) }
       }
+      verdict = this.#around.explain(verdict, { lane: this.lane.name, step: name, stage: stageRecord() })
       await finish({ status: 'failed', verdict })
       throw new VerdictError(verdict, { cause: error })
     } finally {
@@ -239,7 +248,7 @@ export class LaneRun {
   }
 
   /** One look per step: the first one, while everything still stands, is the telling one. */
-  async #diagnose(step: string, why: string, logs: Set<string>): Promise<{ readonly file: string; readonly finding?: string } | undefined> {
+  async #diagnose(step: string, why: string, logs: Set<string>): Promise<Diagnosis | undefined> {
     if (this.#looked.has(step)) return undefined
     this.#looked.add(step)
     const found = await this.#around.diagnose(why, `${this.lane.name}-${step}`)
@@ -261,7 +270,7 @@ export class LaneRun {
     }
     const own = verdictOf(error, definition.kind === 'step' ? definition.failsAs : 'harness-bug')
     if (!facts.over) return own
-    const last = own.class === 'budget' || error === overBudget ? '' : `; it was at: ${own.diagnosis}`
+    const last = error === overBudget ? '' : `; it was at: ${own.diagnosis}`
     return fail('budget', `step "${name}" took longer than its budget of ${facts.boundMs / 1000} s${last}`, {
       evidence: [...own.evidence, ...facts.logs].filter((path, index, all) => all.indexOf(path) === index),
       remedy: 'find out what it waits for; SMOKE_BUDGET_SCALE=2 only helps where the machine is slow',
@@ -287,6 +296,11 @@ export class LaneRun {
     this.#settled.set(name, shown)
     this.#results.get(name)?.resolve(shown)
   }
+}
+
+/** What a look at the stack adds to the verdict that it never became ready. */
+function foundCause({ diagnosis, remedy }: Verdict, { finding, remedy: better }: Diagnosis): Pick<Verdict, 'diagnosis' | 'remedy'> {
+  return { diagnosis: finding === undefined || diagnosis.includes(finding) ? diagnosis : `${finding}; ${diagnosis}`, remedy: remedy ?? better }
 }
 
 /** The work's result; when it is told to stop and does not let go in time, it is left behind. */

@@ -113,9 +113,9 @@ export class ManualStages {
     const { verdict } = judgement
     this.#stand(lane, name, verdict ? 'failed' : 'passed', judgement.calls)
     // What is only missing can still be done. Done wrongly, it is to be done again: what came until now counts no more.
-    this.#waiting = verdict && { lane, stage: name, received: verdict.class === 'not-attempted' ? mark : log.length, seen: log.length }
+    this.#waiting = verdict && { lane, stage: name, received: verdict.class === 'manual' ? mark : log.length, seen: log.length }
     if (verdict) {
-      throw new VerdictError({ ...verdict, remedy: `${verdict.class === 'not-attempted' ? 'do what is missing' : 'do it again'}, the stack still runs; then: ${goOn(this.#parts.paths.root)}` })
+      throw new VerdictError({ ...verdict, remedy: `${verdict.class === 'manual' ? 'do what is missing' : 'do it again'}, the stack still runs; then: ${goOn(this.#parts.paths.root)}` })
     }
   }
 

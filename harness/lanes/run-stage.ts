@@ -77,7 +77,7 @@ export async function runStage(run: StageRun): Promise<void> {
   const shown = (path: string): string => relative(context.paths.root, path)
   const { calls, verdict } = await judgeStage(
     expectationsOf(run),
-    { outcome, offered: seen.offeredTools, missing: seen.missing.map(({ server, tool }) => `${server}/${tool}`), modelProblems: seen.problems, shortfall: seen.shortfall, received, files: [shown(transcript), shown(stderr), shown(modelLog)] },
+    { outcome, offered: seen.offeredTools, missing: seen.missing.map(({ server, tool }) => `${server}/${tool}`), modelRequests: seen.requests, modelProblems: seen.problems, shortfall: seen.shortfall, received, files: [shown(transcript), shown(stderr), shown(modelLog)] },
   )
   run.record({
     agent: { name: agent.name, version: agent.version, file: agent.file }, model: model.endpoint.name, prompt,

@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import type { Agent } from '../agents/agent.ts'
+import { explainVerdict } from '../diagnosers/diagnoser.ts'
+import { commonDiagnosers } from '../diagnosers/common.ts'
 import { createProcessHost } from '../processes/host.ts'
 import type { ProcessHost } from '../processes/process.ts'
 import { startSampler, thinned, type UsageSampler } from '../processes/usage.ts'
@@ -15,11 +17,12 @@ import { updateMarker, type Marker } from '../sandbox/marker.ts'
 import { readState, writeState, type SandboxState } from '../sandbox/state.ts'
 import { workspacePaths, type WorkspacePaths } from '../sandbox/workspace-paths.ts'
 import { diagnose } from '../stack/diagnose.ts'
+import { readTail } from '../stack/log-tails.ts'
 import { restartStack } from '../stack/restart.ts'
 import type { SandboxView, StackDescription } from '../stack/stack.ts'
 import type { SnapshotRecord } from '../record.ts'
 import type { AnyLane, AnySuite, StepContext } from '../suite.ts'
-import { fail, VerdictError, type Verdict } from '../verdict.ts'
+import { fail, VerdictError, withConsequences } from '../verdict.ts'
 import { attemptGraceMs, budgetMsOf, diagnosisMs } from './budget.ts'
 import { LaneRun, type LaneSurroundings } from './lane-run.ts'
 import { ManualStages } from './manual.ts'
@@ -63,8 +66,8 @@ export class LaneRunner {
   readonly #concluded = new Map<string, 'passed' | 'failed' | 'paused'>()
   readonly #checkouts: Record<string, Marker['sources'][string]> = {}
   #state: SandboxState = { schema: 2, state: 'nothing', facts: {} }
-  /** The lane after which nothing more can run, and why. */
-  #closed: string | undefined
+  /** Why nothing more can run, and the lane whose failure that is. */
+  #closed: { readonly why: string; readonly lane?: string } | undefined
   #resumed: boolean
   /** The state in which an earlier run left the sandbox. */
   #takenOver = 'nothing'
@@ -165,7 +168,8 @@ export class LaneRunner {
     const broken = notNow !== undefined && !this.#resumed ? await this.#bringTo(this.#state.state) : undefined
     const refused = broken ?? notNow ?? await this.#bringTo(lane.needs)
     if (refused !== undefined) {
-      this.#recorder.add({ type: 'lane-ended', lane: name, status: 'skipped', durationMs: 0, reason: refused })
+      const because = refused === this.#closed?.why ? this.#closed.lane : undefined
+      this.#recorder.add({ type: 'lane-ended', lane: name, status: 'skipped', durationMs: 0, reason: refused, ...(because !== undefined && { because }) })
       return { refused }
     }
     await this.#look(lane, 'before')
@@ -193,11 +197,13 @@ export class LaneRunner {
     if (before !== undefined && (before !== 'passed' || !checks)) return
     const outcome = await run.ended
     const alarm = this.#alarm.signal.aborted ? (this.#alarm.signal.reason as VerdictError).verdict : undefined
-    const verdict: Verdict | undefined = outcome.verdict ?? alarm ?? checks
+    const cause = outcome.verdict ?? alarm ?? checks
+    // Where the lane itself failed, the calls that failed in it are told already.
+    const verdict = cause && withConsequences(cause, outcome.verdict || checks === undefined || checks === cause ? [] : [`${checks.class}: ${checks.diagnosis}`])
     const durationMs = performance.now() - this.#startedAt(name)
     const { needs, leaves } = run.lane
     if (outcome.status === 'paused') {
-      this.#closed = outcome.reason
+      this.#closed = outcome.reason === undefined ? undefined : { why: outcome.reason }
       this.#concluded.set(name, 'paused')
       this.#recorder.add({ type: 'lane-ended', lane: name, status: 'skipped', durationMs, reason: outcome.reason ?? '' })
       this.#save({ broken: undefined, paused: this.#manual.waiting })
@@ -206,12 +212,12 @@ export class LaneRunner {
     this.#concluded.set(name, verdict ? 'failed' : 'passed')
     this.#recorder.add({
       type: 'lane-ended', lane: name, status: verdict ? 'failed' : 'passed', durationMs,
-      ...(verdict && { verdict: { ...verdict, evidence: [...verdict.evidence] } }),
+      ...(verdict && { verdict }),
     })
     if (!verdict && outcome.facts) {
       this.#save({ state: leaves, facts: outcome.facts, broken: undefined, paused: this.#manual.waiting })
     } else if (needs !== leaves || name === resumeLane) {
-      this.#closed = `lane "${name}" failed: ${verdict?.class ?? 'it left no state'}`
+      this.#closed = { why: `lane "${name}" failed: ${verdict?.class ?? 'it left no state'}`, lane: name }
       this.#save({ broken: { lane: name, why: verdict?.class ?? 'it left no state' }, paused: this.#manual.waiting })
     } else {
       this.#save({ paused: this.#manual.waiting })
@@ -263,7 +269,7 @@ export class LaneRunner {
   async #bringTo(state: string): Promise<string | undefined> {
     if (this.#stop.signal.aborted) return `the run was stopped: ${String(this.#stop.signal.reason)}`
     if (this.#alarm.signal.aborted) return `the run was ended: ${(this.#alarm.signal.reason as VerdictError).verdict.class}`
-    if (this.#closed !== undefined) return this.#closed
+    if (this.#closed !== undefined) return this.#closed.why
     if (!this.#resumed) {
       this.#resumed = true
       const lane = this.#suite.resume?.[this.#state.state]
@@ -378,6 +384,12 @@ export class LaneRunner {
       base: this.#base(), host: this.#host, recorder: this.#recorder, redactor: this.#redactor, stopped: this.#stop.signal, noticeStop: this.#noticeStop, alarm: this.#alarm.signal,
       budgetMs: (definition) => budgetMsOf(definition, options),
       clone: this.#clone, restartWith: this.#restartWith, diagnose: this.#diagnose, takeUsage: () => this.#usage.take(),
+      explain: (verdict, at) => explainVerdict(
+        verdict,
+        { ...at, paths: this.#paths, ports: this.#info.ports, tail: (path) => readTail(resolve(this.#paths.root, path))?.lines.join('\n') ?? '' },
+        [...(this.#suite.diagnosers ?? []), ...commonDiagnosers],
+        (text) => { this.#recorder.add({ type: 'note', text }) },
+      ),
       sampleUsage: () => this.#usage.sample().catch(() => undefined),
       afterEachStep: async (context, step) => {
         for (const invariant of this.#suite.invariants) {

@@ -13,6 +13,7 @@ import { updateMarker } from './marker.ts'
 import { compareHost, snapshotHost, type HostSnapshot } from './host-paths.ts'
 import { releasePort, type PortOwner, type PortReservation } from './ports.ts'
 import type { Janitor } from './start-janitor.ts'
+import { fail, withConsequences, type Verdict } from '../verdict.ts'
 import type { WorkspacePaths } from './workspace-paths.ts'
 
 export interface Ending {
@@ -98,6 +99,7 @@ export async function tearDown(ending: Ending): Promise<Ended> {
   }
   const event = {
     type: 'teardown-ended', durationMs: performance.now() - startedAt, ended, leftovers, hostChanges, workspaceKept: keep, processesKept: leaveRunning,
+    ...verdictOn(leftovers, hostChanges),
   } as const
   // A workspace that is not kept is gone by now.
   if (keep && progress !== '') new Recorder(paths.progress, redactor).add(event)
@@ -115,6 +117,18 @@ function processesOf(ledger: string): ProcessRecord[] {
   return detailsOf(owned).toSorted((a, b) => a.startedAt - b.startedAt).slice(0, processLimit).map(({ pid, ppid, command, memoryKb, startedAt }) => ({
     pid, ppid, command, memoryBytes: memoryKb * 1024, ageMs: Math.max(0, Math.round(Date.now() - startedAt)),
   }))
+}
+
+/** What a run that touched its host or left something is blamed for; what it left comes second. */
+function verdictOn(leftovers: readonly string[], hostChanges: readonly string[]): { verdict?: Verdict } {
+  if (hostChanges.length > 0) {
+    const verdict = fail('host-touched', `changed outside the sandbox: ${hostChanges.join('; ')}`, {
+      remedy: 'find out which process wrote there; it names that place itself, or did not get the HOME of the sandbox',
+    }).verdict
+    return { verdict: withConsequences(verdict, leftovers.map((one) => `leak: ${one}`)) }
+  }
+  if (leftovers.length === 0) return {}
+  return { verdict: fail('leak', `left behind: ${leftovers.join('; ')}`, { remedy: 'find out what made it and why it did not end with the stack; `npx clone-smoke cleanup` removes it' }).verdict }
 }
 
 /** Ports of the sandbox held by a process younger than this one: whoever is older cannot come from this run. */

@@ -6,7 +6,7 @@ import { waitFor } from '../../helpers/wait-for.ts'
 import { isAlive, type ProcessInfo } from '../processes/table.ts'
 import { signalProcess } from '../sandbox/finish.ts'
 import { diagnose } from './diagnose.ts'
-import { fixture, freePort, openTestSandbox, type ServerOptions, type TestSandbox } from './fixtures/test-sandbox.ts'
+import { fixture, freePort, openTestSandbox, pm2Program, type ServerOptions, type TestSandbox } from './fixtures/test-sandbox.ts'
 import { examinePm2, findDaemon } from './pm2.ts'
 import { portHolders } from './ports.ts'
 import { probeInitialize } from './probe.ts'
@@ -97,6 +97,12 @@ test.each<{ cause: string; make: () => Promise<unknown>; finding: RegExp }>([
       signalProcess(daemon, 'SIGKILL')
       await until('the daemon is gone', () => !isAlive(daemon))
     },
+  },
+  {
+    cause: 'a daemon in another home', finding: /^the pm2 daemon \d+ runs in \S+\/elsewhere, and not in the stack's own pm2 home /,
+    make: () => sandbox.run({
+      name: 'elsewhere', file: process.execPath, args: [pm2Program, 'ping'], cwd: sandbox.view.root, env: { PM2_HOME: join(sandbox.view.root, 'elsewhere') },
+    }),
   },
   {
     cause: 'a stale pid file', finding: /^the pm2 daemon is dead: .* which is another program now$/,

@@ -17,6 +17,12 @@ import type { SandboxView, StackDescription } from './stack.ts'
  */
 const bounds = { wholeMs: 8000, writeMs: 250, probeMs: 2000, pm2Ms: 5000, askShare: 0.65, body: 2048 }
 
+export interface Diagnosis {
+  readonly file: string
+  readonly finding?: string
+  readonly remedy?: string
+}
+
 /**
  * Writes one text file with everything a person needs who asks why the stack does not work: pm2's table, ports,
  * processes, endpoints, environments, logs. It starts no pm2 daemon and shows no secret. Never rejects: a part that
@@ -25,11 +31,11 @@ const bounds = { wholeMs: 8000, writeMs: 250, probeMs: 2000, pm2Ms: 5000, askSha
  * @param request.file relative to the workspace
  * @param request.boundMs milliseconds for all of it, default 8000
  * @param request.redactor learns the secrets in the environments of the stack's processes
- * @returns the file, relative to the workspace, and a sentence when the parts show a known cause
+ * @returns the file, relative to the workspace, and a sentence when the parts show a known cause, with its remedy
  */
 export async function diagnose(
   view: SandboxView, stack: StackDescription, request: { readonly why: string; readonly file: string; readonly boundMs?: number; readonly redactor?: Redactor },
-): Promise<{ readonly file: string; readonly finding?: string }> {
+): Promise<Diagnosis> {
   const startedAt = performance.now()
   const boundMs = request.boundMs ?? bounds.wholeMs
   const leftMs = (): number => Math.max(1, boundMs - bounds.writeMs - (performance.now() - startedAt))
@@ -56,7 +62,7 @@ export async function diagnose(
   const found: Findings = { processes: processes.value, holders: holders.value, pm2: pm2.value, probes: probes.value }
   const hide = (text: string): string => attempt(() => redactor.strictText(text)).value ?? '(not shown: its secrets could not be hidden)'
   const cause = attempt(() => knownCause(found, view, stack)).value
-  const finding = cause === undefined ? undefined : hide(cause)
+  const finding = cause === undefined ? undefined : hide(cause.cause)
   const text = [
     request.why.split('\n').join(' '),
     `finding: ${finding ?? 'none of the known causes is to be seen'}`,
@@ -74,7 +80,7 @@ export async function diagnose(
     return statSync(path).size
   })
   const all = [finding, written.problem && `the diagnosis could not be written: ${written.problem}`].filter((part) => part !== undefined)
-  return all.length === 0 ? { file: shown } : { file: shown, finding: all.join('; ') }
+  return { file: shown, ...(all.length > 0 && { finding: all.join('; ') }), ...(cause?.remedy !== undefined && { remedy: cause.remedy }) }
 }
 
 /** What a part of a diagnosis brought, or why it brought nothing. */

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { basename, isAbsolute, relative, resolve } from 'node:path'
 import { readProcess } from '../processes/table.ts'
 import { readTail } from './log-tails.ts'
-import type { Pm2App, Pm2Daemon } from './pm2.ts'
+import { homeOfDaemon, type Pm2App, type Pm2Daemon } from './pm2.ts'
 import { describeHolder, type PortHolder } from './ports.ts'
 import type { InitializeProbe } from './probe.ts'
 import { familyOf, type ProcessDetails } from './process-details.ts'
@@ -16,10 +16,24 @@ export interface Findings {
   readonly probes: Readonly<Record<string, InitializeProbe>> | undefined
 }
 
-/** One sentence on why the stack does not work, most telling cause first; undefined when nothing known is to be seen. */
-export function knownCause(found: Findings, view: SandboxView, stack: StackDescription): string | undefined {
-  return strangerOnPort(found, view) ?? otherPort(found, view) ?? brokenDaemon(found, stack) ?? failingApp(found)
-    ?? olderThanConfig(found, view, stack) ?? wrongStatus(found)
+export interface KnownCause {
+  /** One sentence. */
+  readonly cause: string
+  readonly remedy?: string
+}
+
+/** Why the stack does not work, most telling cause first; undefined when nothing known is to be seen. */
+export function knownCause(found: Findings, view: SandboxView, stack: StackDescription): KnownCause | undefined {
+  const looks: readonly (readonly [cause: string | undefined, remedy?: string])[] = [
+    [strangerOnPort(found, view)], [otherPort(found, view)],
+    [otherHome(found, stack), 'hand the environment on to whatever starts pm2: PM2_HOME did not reach it'],
+    [brokenDaemon(found, stack), 'find out who ended it, or run again: an empty pm2 home starts another'],
+    [failingApp(found)],
+    [olderThanConfig(found, view, stack), 'let the restart replace the process, or write the configuration before it'],
+    [wrongStatus(found)],
+  ]
+  const [cause, remedy] = looks.find(([text]) => text !== undefined) ?? []
+  return cause === undefined ? undefined : { cause, ...(remedy !== undefined && { remedy }) }
 }
 
 function strangerOnPort({ holders = [] }: Findings, { ports }: SandboxView): string | undefined {
@@ -33,6 +47,16 @@ function otherPort({ holders = [] }: Findings, { ports }: SandboxView): string |
   if (strays.length === 0) return undefined
   const given = Object.entries(ports).map(([name, port]) => `${port} (${name})`).join(', ')
   return `the stack was given port ${given} but listens on ${strays.map((stray) => `${stray.port}: ${describeHolder(stray)}`).join(', ')}`
+}
+
+/** A daemon of the sandbox that keeps its files elsewhere. */
+function otherHome({ processes = [] }: Findings, { pm2Home }: StackDescription): string | undefined {
+  if (pm2Home === undefined) return undefined
+  const [stray] = processes.flatMap((info) => {
+    const home = homeOfDaemon(info)
+    return home === undefined || home === resolve(pm2Home) ? [] : [{ pid: info.pid, home }]
+  })
+  return stray && `the pm2 daemon ${stray.pid} runs in ${stray.home}, and not in the stack's own pm2 home ${pm2Home}`
 }
 
 function brokenDaemon({ pm2 }: Findings, { pm2Home = '' }: StackDescription): string | undefined {

@@ -61,12 +61,15 @@ export function findDaemon(home: string): ProcessInfo | undefined {
   return readProcesses().filter((info) => isDaemonOf(info, home)).sort((a, b) => b.startTime - a.startTime)[0]
 }
 
-function isDaemonOf({ pid, zombie }: ProcessInfo, home: string): boolean {
+const isDaemonOf = (info: ProcessInfo, home: string): boolean => homeOfDaemon(info) === resolve(home)
+
+/** The home of a pm2 daemon; undefined for any other process. */
+export function homeOfDaemon({ pid, zombie }: ProcessInfo): string | undefined {
   // Its title, or its program while it has not set one yet (pm2/lib/Daemon.js).
-  if (zombie || !/^PM2 v|God Daemon|pm2\/lib\/Daemon\.js/.test(commandOf(pid))) return false
+  if (zombie || !/^PM2 v|God Daemon|pm2\/lib\/Daemon\.js/.test(commandOf(pid))) return undefined
   const environment = environmentOf(pid)
-  if (environment === undefined) return false
-  return resolve(environment.get('PM2_HOME') ?? join(environment.get('HOME') ?? homedir(), '.pm2')) === resolve(home)
+  if (environment === undefined) return undefined
+  return resolve(environment.get('PM2_HOME') ?? join(environment.get('HOME') ?? homedir(), '.pm2'))
 }
 
 const rowsOfPm2 = z.array(z.object({

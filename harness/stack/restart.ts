@@ -97,7 +97,7 @@ export async function restartStack(request: RestartRequest, tools: RestartTools)
 
     const verdictClass = failure.class ?? classOf(port, view)
     const elsewhere = portHolders([port], view.processes)
-    const { file, finding } = await diagnose(view, stack, {
+    const { file, finding, remedy } = await diagnose(view, stack, {
       why: `restart, attempt ${attempt}: ${failure.why}`, file: tools.diagnosisFile(attempt),
       boundMs: Math.max(500, Math.min(bounds.diagnosisMs, leftMs() - 500)), redactor,
     })
@@ -110,7 +110,7 @@ export async function restartStack(request: RestartRequest, tools: RestartTools)
         : verdictClass === 'readiness' ? `the stack listens on port ${port} (${request.port}) but never became ready: ${failure.why}` : failure.why,
     )
     const verdict = fail(verdictClass, attempt === 1 ? sentence : `${sentence} (attempt ${attempt})`, {
-      evidence: [...new Set(evidence)], cause: failure.cause, remedy: remedyFor(verdictClass, request.port),
+      evidence: [...new Set(evidence)], cause: failure.cause, remedy: remedyFor(verdictClass, request.port) ?? remedy,
     })
     signal.throwIfAborted()
     if (verdictClass === 'port-taken') throw verdict
@@ -351,7 +351,7 @@ function remedyFor(verdictClass: VerdictClass, port: string, holder?: PortHolder
 /** What a failed command says of itself and its last line: the reason mostly comes last. */
 function shortened(diagnosis: string): string {
   const [head = '', ...lines] = diagnosis.split('\n')
-  const last = lines.findLast((line) => line.trim() !== '')
+  const last = lines.findLast((line) => /\w/.test(line))
   return last === undefined ? head : `${head.replace(/ last lines:$/, ' last line:')} ${last.trim()}`
 }
 

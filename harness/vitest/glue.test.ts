@@ -123,6 +123,7 @@ test('a lane that fails as set-up makes the run fail, though no test of it ran',
   const child = start(['run', 'look.smoke'], { TOY_FAULT: 'exit' })
   expect(await child.ended(), child.output()).toBe(1)
   expect(lanes(child.progress())).toEqual(['start failed', 'look skipped'])
+  expect(child.record().lanes[0]?.verdict?.consequences?.at(-1)).toBe('lane look did not run')
 })
 
 test('a test filter that leaves the steps out runs them all the same', async () => {

@@ -87,7 +87,7 @@ export function laneSpec<S extends States<S>, Needs extends keyof S & string, Le
 type ResultOf = (step: string, skip: (reason: string) => never) => Promise<StepResult>
 
 /** Classes of a stage's failure that one of its calls shows. */
-const aboutOneCall: ReadonlySet<VerdictClass> = new Set(['tool-missing', 'tool-failed', 'not-attempted', 'not-effective', 'evidence-conflict'])
+const aboutOneCall: ReadonlySet<VerdictClass> = new Set(['tool-missing', 'tool-failed', 'not-attempted', 'not-effective', 'evidence-conflict', 'manual'])
 
 /** Three questions, three tests: a reader sees at once which of them was answered with no. */
 function registerCallTests(stage: string, definition: StageDefinition<never>, resultOf: ResultOf): void {

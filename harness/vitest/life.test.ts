@@ -222,7 +222,7 @@ test('a step that uses up half of its budget says so', async () => {
 test('a run that writes into the home of the user fails, and says where', async () => {
   const run = await whole({ TOY_FAULT: 'host', HOME: base }, 1)
   expect(run.output()).toMatch(/changed outside the sandbox:\n.*\.toyrc/)
-  expect(run.record()).toMatchObject({ outcome: 'failed', teardown: { hostChanges: [expect.stringMatching(/\.toyrc/)] } })
+  expect(run.record()).toMatchObject({ outcome: 'failed', teardown: { hostChanges: [expect.stringMatching(/\.toyrc/)], verdict: { class: 'host-touched', diagnosis: expect.stringMatching(/^changed outside the sandbox: .*\.toyrc/) as string } } })
   expect(run.junit()).toMatch(/nothing outside the sandbox is changed[^]*<failure/)
 })
 

@@ -73,7 +73,7 @@ const rows: readonly Row[] = [
   { case: 'turn.failed, exit code 0', transcript: started + failed, process: {}, end: 'failed', class: 'model', says: /no model/ },
   { case: 'exit code 1 in mid-turn', transcript: started + call, process: { exitCode: 1 }, end: 'interrupted', class: 'interrupted', says: /in mid-turn; .*open call: s\/slow \{"a":1\}/ },
   { case: 'a signal in mid-turn', transcript: started + call, process: { exitCode: null, signal: 'SIGKILL' }, end: 'interrupted', class: 'interrupted', says: /SIGKILL.*open call: s\/slow/ },
-  { case: 'a flag that is not known', transcript: '', process: { exitCode: 2 }, stderr: "error: unexpected argument '--x' found", end: 'failed', class: 'agent-startup', says: /exit code 2 .*unexpected argument '--x'/ },
+  { case: 'a flag that is not known', transcript: '', process: { exitCode: 2 }, stderr: "error: unexpected argument '--x' found", end: 'failed', class: 'agent-protocol', says: /does not take --x .*exit code 2 .*unexpected argument '--x'/ },
   { case: 'a start that fails in silence', transcript: '', process: { exitCode: 1 }, end: 'failed', class: 'agent-startup', says: /said nothing on stderr/ },
   { case: 'a required server that is dead', transcript: '', process: { exitCode: 1 }, stderr: required, end: 'failed', class: 'agent-startup', says: /required MCP servers failed to initialize: dead: connection closed/ },
   { case: 'a dead server as 0.50 says it', transcript: `${started}{"type":"error","message":"MCP client for \`probe\` failed to start"}\n${done}`, process: { exitCode: 1 }, end: 'failed', class: 'agent-startup', says: /MCP client for `probe`/ },

@@ -13,6 +13,8 @@ export interface CodexEvidence {
   readonly deadlineMs: number
 }
 
+const otherVersion = 'use a version that is known to work (SMOKE_AGENT_BIN), and tell clone-smoke of this one'
+
 type End = AgentOutcome['end']
 type Problem = NonNullable<AgentOutcome['problem']>
 
@@ -86,6 +88,12 @@ function judge({ version, end, transcript, deadlineMs }: CodexEvidence, stderr: 
   if (end.exitCode !== 0) {
     if (broken) return { end: 'interrupted', problem: broken }
     if (transcript.turn === 'none') {
+      // What clap says of a flag that is gone, or of a value that is: the help that was asked said otherwise.
+      const refused = /unexpected argument '([^']+)'|invalid value '[^']*' for '([^' ]+)/.exec(stderr.reason ?? '')
+      if (refused) {
+        const flag = refused[1] ?? refused[2] ?? ''
+        return { end: 'failed', problem: { class: 'agent-protocol', diagnosis: `${codex} does not take ${flag} as its own \`exec --help\` says: it ended with ${exit} before its turn began; ${said}`, remedy: otherVersion } }
+      }
       const remedy = end.exitCode === 2 ? { remedy: 'compare the flags in the process log with `codex exec --help` of that version' } : {}
       return { end: 'failed', problem: { class: 'agent-startup', diagnosis: `${codex} ended with ${exit} before its turn began; ${said}`, ...remedy } }
     }
