@@ -5,6 +5,7 @@ import { listTools, probeInitialize } from '../../helpers/mcp-client.ts'
 import { waitFor } from '../../helpers/wait-for.ts'
 import { expectOnlyPort } from '../../helpers/stack-checks.ts'
 import { pm2Home } from './places.ts'
+import { expectSoundSchemas } from './published-schemas.ts'
 
 const stackName = 'reference-stack'
 
@@ -30,5 +31,7 @@ export async function awaitReady({ env, ports, signal }: StepContext): Promise<{
     return probe.ok && probe.serverName === stackName ? probe : undefined
   }, { deadlineMs: 10_000, signal, otherwise: () => fail('readiness', `${proxyUrl} does not answer initialize as ${stackName}; last answer: ${last}`) })
   expectOnlyPort(env, ports.proxy ?? 0)
-  return { proxyUrl, tools: (await listTools(proxyUrl)).map(({ name }) => name) }
+  const tools = await listTools(proxyUrl)
+  expectSoundSchemas(tools)
+  return { proxyUrl, tools: tools.map(({ name }) => name) }
 }

@@ -6,6 +6,7 @@ import { expectCleanRepository, gitStatus } from '../../helpers/git.ts'
 import { listTools } from '../../helpers/mcp-client.ts'
 import { pm2Program, versionOf } from '../../helpers/packages.ts'
 import { versionOnPath } from '../../helpers/programs.ts'
+import { diagnosers } from './diagnosers.ts'
 import { bootstrap } from './lanes/bootstrap.ts'
 import { bundleTools } from './lanes/bundle-tools.ts'
 import { install } from './lanes/install.ts'
@@ -37,6 +38,7 @@ export default suite({
     logs: ['pm2/pm2.log', 'pm2/logs/*.log', 'config-home/.state/*.log'], pm2Home: pm2Home(paths), pm2Program: pm2Program(),
     endpoints: { proxy: `http://127.0.0.1:${ports.proxy}/mcp` },
   }),
+  diagnosers,
   debug: { environment: () => ({ STACK_DEBUG: '1' }), logs: ['config-home/.state/proxy-debug.log', 'config-home/.state/bridge.log'] },
   snapshots: { up: snapshotOf, installed: snapshotOf },
   options: {

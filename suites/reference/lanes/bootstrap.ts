@@ -1,5 +1,6 @@
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { findDaemon } from '../../../harness/stack/pm2.ts'
 import { restartStep, step } from '../../../harness/suite.ts'
 import { fail } from '../../../harness/verdict.ts'
 import { packagesFolder, pm2Program } from '../../../helpers/packages.ts'
@@ -55,6 +56,12 @@ export const bootstrap = lane({
       })
       if (!/^\[bundle\] Installing /m.test(output)) {
         throw fail('bootstrap-step', `the bundle installer named no server it installed; it said: ${output.slice(0, 300) || '(nothing)'}`)
+      }
+      const daemon = findDaemon(pm2Home(paths))
+      if (daemon) {
+        throw fail('bootstrap-step', `install-bundle.mjs --no-restart started the stack all the same: pm2 daemon ${daemon.pid} runs`, {
+          remedy: 'let --no-restart end the installer before it restarts, waits for or probes anything',
+        })
       }
     })
 

@@ -1,0 +1,5 @@
+// Says nothing at all.
+import { answerAsCodex } from './real-codex.mjs'
+
+answerAsCodex()
+setInterval(() => undefined, 1000)

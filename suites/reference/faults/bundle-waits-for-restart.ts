@@ -1,0 +1,17 @@
+import type { Fault } from './fault.ts'
+
+export const bundleWaitsForRestart: Fault = {
+  id: 'bundle-waits-for-restart',
+  incident: 'The bundle installer waited for a restart although it was told --no-restart: by hand it took 30 s, in the harness it stalled for ever.',
+  filters: ['bootstrap.smoke'],
+  outcome: {
+    is: 'red', lane: 'bootstrap', verdict: 'budget',
+    words: [/did not end within 10\.0 s|took longer than its budget of 10 s/, '[bundle] waiting for the proxy'],
+  },
+  inject: async ({ commit }) => ({
+    ...await commit('stack', (edit) => {
+      edit('scripts/install-bundle.mjs', "if (values['no-restart']) console.log", "console.log('[bundle] waiting for the proxy')\n  for (;;) await new Promise((resolve) => { setTimeout(resolve, 1000) })\n  if (values['no-restart']) console.log")
+    }),
+    SMOKE_BUDGET_SCALE: '0.5',
+  }),
+}
