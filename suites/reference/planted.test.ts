@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { startChildRun, type ChildRun } from '../../harness/testing/child-run.ts'
 import { brokenJsonIn, keptBy, leaksIn } from '../../harness/testing/planted.ts'
-import { faultKit } from './faults/fault.ts'
+import { faultKit } from './faults/kit.ts'
 
 let directory: string
 let run: ChildRun | undefined
@@ -22,7 +22,7 @@ test('what a server tells of secrets is in no log, transcript, model log or repo
   writeFileSync(join(directory, 'config.toml'), '')
   writeFileSync(join(directory, 'auth.json'), JSON.stringify({ tokens: { access_token: secrets.login } }))
   const said = JSON.stringify({ ...secrets, encoded: Buffer.from(secrets.login).toString('base64'), url: encodeURIComponent(secrets.login) })
-  const source = await faultKit(directory).commit('stack', (edit) => {
+  const source = await faultKit(directory).kit.commit('stack', (edit) => {
     edit('lib/manage-stack.mjs', /text: JSON.stringify\(answer\) \}\],\n {2}structuredContent: answer,/, `text: JSON.stringify({ ...answer, said: ${said} }) }],\n  structuredContent: { ...answer, said: ${said} },`)
     edit('servers/manage.mjs', /\n(?=import|const)/, `\nconsole.error(JSON.stringify(${said}))\n`)
   })

@@ -37,6 +37,7 @@ import { rawToolsBesideAggregates } from './raw-tools-beside-aggregates.ts'
 import { removalLeavesServer } from './removal-leaves-server.ts'
 import { restartNeverReady } from './restart-never-ready.ts'
 import { schemaRepeatsValues } from './schema-repeats-values.ts'
+import { secretPrinted } from './secret-printed.ts'
 import { serverDiesAtStart } from './server-dies-at-start.ts'
 import { serverDiesUnderProxy } from './server-dies-under-proxy.ts'
 import { serverIsSlow } from './server-is-slow.ts'
@@ -60,5 +61,5 @@ export const faults: readonly Fault[] = [
   // installation and removal
   descriptorWithoutLaunch, installChangesNothing, installDirtiesClone, bridgeDoesNotReconnect, removalLeavesServer,
   // what stays behind
-  bridgeLeavesOrphan, serverLeavesOrphan, hostFileTouched, hostGuardrailsSet, workspaceIsStale, workspaceHasDrifted,
+  bridgeLeavesOrphan, serverLeavesOrphan, hostFileTouched, hostGuardrailsSet, secretPrinted, workspaceIsStale, workspaceHasDrifted,
 ]

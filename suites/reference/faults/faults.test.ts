@@ -27,12 +27,9 @@ test.each(faults.filter(({ id }) => !really.includes(id)))('$id can be injected'
 
 test('every fault has a name of its own, the name of its file', () => {
   const files = readdirSync(fileURLToPath(new URL('.', import.meta.url))).filter((name) => existsSync(new URL(name, import.meta.url)) && /^export const \w+: Fault = /m.test(read(name)))
-  expect(faults.map(({ id }) => `${id}.ts`).toSorted()).toEqual(files.filter((name) => !notYet.has(name)).toSorted())
+  expect(faults.map(({ id }) => `${id}.ts`).toSorted()).toEqual(files.toSorted())
   expect(really.filter((id) => !faults.some((fault) => fault.id === id))).toEqual([])
 })
-
-/** Faults that nothing withstands yet; each says in its file what is missing. */
-const notYet: ReadonlySet<string> = new Set(['secret-printed.ts'])
 
 const read = (name: string): string => name.endsWith('.ts') ? readFileSync(new URL(name, import.meta.url), 'utf8') : ''
 

@@ -1,27 +1,26 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { keptBy, leaksIn } from '../../../harness/testing/planted.ts'
 import type { Fault } from './fault.ts'
 
-/** In parts, so that this file does not hold it. */
-const secret = ['planted', '4f1c', '9d2b', 'value'].join('-')
+const password = 'pl4nted-by-a-fault'
 
-// Not in the catalogue yet: it is there once secrets are redacted where files are written.
 export const secretPrinted: Fault = {
   id: 'secret-printed',
-  incident: 'A server printed the key from its environment into its log, and the log went into the artifacts of the build.',
+  incident: 'A server printed the password from its environment into its log, and the log went into the artifacts of the build.',
   filters: ['bootstrap.smoke'],
   outcome: {
-    is: 'survived', proves: 'a secret of the sandbox is in no artifact',
+    is: 'survived', proves: 'a secret that a server prints is in nothing that the run keeps or says',
     words: ['nothing left behind'],
-    check: (_directory, { results }) => {
-      const files = readdirSync(results, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
-      const found = files.filter((file) => existsSync(file) && readFileSync(file).includes(secret))
-      return found.length === 0 ? undefined : `the secret is in ${found.join(', ')}`
+    check: (_directory, run) => {
+      const kept = keptBy(run)
+      const leaks = leaksIn(kept, [password])
+      if (leaks.length > 0) return `the secret is told: ${leaks.join('; ')}`
+      return Object.values(kept).some((text) => text.includes('the proxy is') && text.includes('[redacted')) ? undefined : 'nothing that was kept shows that the server printed it'
     },
   },
-  inject: ({ commit }) => commit('stack', (edit) => {
-    // The stack reads it from its environment file, hands it to its servers, and one of them prints it.
-    edit('lib/environment.mjs', 'const env = { ...given }', `process.env.DOCS_API_KEY ??= ${JSON.stringify(secret)}\n  const env = { ...given }`)
-    edit('scripts/install-bundle.mjs', 'const places = loadEnvironment()', 'const places = loadEnvironment()\n  console.log(`[bundle] DOCS_API_KEY=${process.env.DOCS_API_KEY}`)')
+  inject: async ({ commit }) => ({
+    ...await commit('stack', (edit) => {
+      edit('scripts/install-bundle.mjs', 'const places = loadEnvironment()', "const places = loadEnvironment()\n  console.log(`[bundle] the proxy is ${process.env.HTTPS_PROXY}, its password ${new URL(process.env.HTTPS_PROXY).password}`)")
+    }),
+    HTTPS_PROXY: `http://me:${password}@127.0.0.1:9/`, NO_PROXY: '127.0.0.1,localhost',
   }),
 }
