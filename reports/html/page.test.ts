@@ -51,6 +51,14 @@ test('a failure comes with class, diagnosis, remedy, evidence, next command, and
   expect(page).not.toContain('The sandbox was kept')
 })
 
+test('what followed from the first cause stands under it', () => {
+  const record = failedRun()
+  const lanes = record.lanes.map((lane) => lane.verdict ? { ...lane, verdict: { ...lane.verdict, consequences: ['not-effective: grep changed nothing', 'lane remove did not run'] } } : lane)
+  const page = reportPage({ ...record, lanes }, results)
+  expect(page).toMatch(/What followed from it[^]*<li>not-effective: grep changed nothing<\/li>/)
+  expect(page).not.toContain('<li>lane remove did not run')
+})
+
 test('a workspace that was kept comes with the commands to go on and to give up', () => {
   const record = failedRun()
   const kept = { workspace: '/tmp/w', goOn: 'go on there', giveUp: 'give it up' }
@@ -63,6 +71,7 @@ test.each<[string, Partial<RunRecord>, RegExp]>([
   ['paused', { outcome: 'paused', paused: { lane: 'install', stage: 'install', file: 'manual.md' } }, /<h1[^]*?Paused before install<[^]*What is to be done stands in <code>manual\.md/],
   ['without a teardown', { outcome: 'failed', teardown: null }, /<h1[^]*?the teardown did not come to its end</],
   ['with something left behind', { outcome: 'failed', teardown: { durationMs: 1, ended: 0, leftovers: ['process 7'], hostChanges: ['~/.npmrc'], workspaceKept: false, processesKept: false } }, /something was left behind<[^]*process 7[^]*changed outside the sandbox: ~\/\.npmrc/],
+  ['that changed the host', { outcome: 'failed', teardown: { durationMs: 1, ended: 0, leftovers: [], hostChanges: ['~/.npmrc'], workspaceKept: false, processesKept: false, verdict: { class: 'host-touched', diagnosis: 'changed', evidence: [], remedy: 'keep it inside' } } }, /<h1[^]*?outside the sandbox was changed<[^]*What the run changed outside the sandbox<[^]*host-touched: [^]*~\/\.npmrc[^]*keep it inside/],
   ['with an error outside the lanes', { outcome: 'failed', errors: ['boom'] }, /an error outside the lanes<[^]*boom/],
 ])('a run %s', (_what, parts, expected) => {
   expect(reportPage({ ...greenRun(), ...parts }, results)).toMatch(expected)

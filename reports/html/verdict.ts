@@ -12,18 +12,21 @@ export function verdictPart(page: Page): Html {
   const skipped = record.lanes.filter(({ status }) => status === 'skipped' || status === 'not-run')
   const followed = cause ? testsOf(cause).followed : []
   const left = [...(teardown?.leftovers ?? []), ...(teardown?.hostChanges ?? [])]
+  // The lanes that did not run stand below with their reasons.
+  const soAlso = (cause?.verdict?.consequences ?? []).filter((text) => !/^lanes? .* did not run$/.test(text))
   return html`<section id="verdict" class="verdict ${record.outcome}" aria-labelledby="outcome">
 <h1 id="outcome">${sign(record.outcome)} <span>${headline(record, cause)}</span></h1>
 <p class="about">Suite <strong>${record.suite}</strong>, run <code>${record.run}</code>${startText(record.startedAt)}</p>
 <ul class="stats">${statsOf(record).map((text) => html`<li>${text}</li>`)}</ul>
 <ol class="strip" aria-label="Lanes">${record.lanes.map((lane, index) => html`<li><a href="#${laneId(index)}">${sign(lane.status)} ${lane.name}${lane.startedAt !== undefined && html` <span class="time">${duration(lane.durationMs)}</span>`}</a></li>`)}</ol>
 ${cause && html`<h2>What went wrong</h2>${lanePart(page, cause)}`}
-${skipped.length + followed.length > 0 && html`<h2>${cause ? 'What followed from it' : 'What did not run'}</h2>
+${skipped.length + followed.length + soAlso.length > 0 && html`<h2>${cause ? 'What followed from it' : 'What did not run'}</h2>
+${soAlso.length > 0 && html`<ul class="plain">${soAlso.map((text) => html`<li>${text}</li>`)}</ul>`}
 ${followed.length > 0 && html`<details class="tests followed"><summary>${count(followed.length, 'other test')} of lane ${cause?.name} failed</summary>${followed.map((test) => html`<h3>${test.name}</h3><pre class="told" tabindex="0" role="group" aria-label="message">${test.message ?? 'failed'}</pre>`)}</details>`}
 ${skipped.length > 0 && html`<ul class="plain">${skipped.map((lane) => html`<li>${sign(lane.status)} <strong>${lane.name}</strong> ${word(lane.status)}: ${lane.reason ?? 'no reason is known'}</li>`)}</ul>`}`}
 ${others.map((lane) => html`<h2>Also failed: ${lane.name}</h2>${lanePart(page, lane)}`)}
 ${record.errors.length > 0 && html`<h2>Errors outside the lanes</h2>${record.errors.map((error) => html`<div class="card bad">${diagnosis(error)}</div>`)}`}
-${left.length > 0 && html`<h2>What the run left behind</h2><div class="card bad"><ul>${(teardown?.leftovers ?? []).map((text) => html`<li>${text}</li>`)}${(teardown?.hostChanges ?? []).map((text) => html`<li>changed outside the sandbox: ${text}</li>`)}</ul></div>`}
+${left.length > 0 && html`<h2>${teardown?.leftovers.length === 0 ? 'What the run changed outside the sandbox' : 'What the run left behind'}</h2><div class="card bad">${teardown?.verdict && diagnosis(`${teardown.verdict.class}: ${verdictClasses[teardown.verdict.class]}`)}<ul>${(teardown?.leftovers ?? []).map((text) => html`<li>${text}</li>`)}${(teardown?.hostChanges ?? []).map((text) => html`<li>changed outside the sandbox: ${text}</li>`)}</ul>${teardown?.verdict?.remedy !== undefined && html`<h3>Remedy</h3><p>${teardown.verdict.remedy}</p>`}</div>`}
 ${record.paused && html`<h2>It waits for you</h2><div class="card"><p class="diagnosis">Lane ${record.paused.lane} stopped before its agent session “${record.paused.stage}”.</p><p>What is to be done stands in <code>${page.kept ? `${page.kept.workspace}/${record.paused.file}` : record.paused.file}</code>.</p></div>`}
 ${page.kept && html`<h2>The sandbox was kept</h2><div class="card"><p>In <code>${page.kept.workspace}</code>${teardown?.processesKept === true ? ', and its stack is left running.' : ', without its processes.'}</p>${command('Go on', page.kept.goOn)}${command('Give up', page.kept.giveUp)}</div>`}
 ${record.notes.length > 0 && html`<details class="notes"${record.notes.length <= 3 ? ' open' : ''}><summary><h2>${count(record.notes.length, 'note')}</h2></summary><ul>${record.notes.map((note) => html`<li>${note}</li>`)}</ul></details>`}
@@ -41,7 +44,8 @@ function headline(record: RunRecord, cause: LaneRecord | undefined): string {
     case 'failed':
       if (cause) return `Failed in lane ${cause.name}`
       if (!record.teardown) return 'Failed: the teardown did not come to its end'
-      return record.errors.length > 0 ? 'Failed: an error outside the lanes' : 'Failed: something was left behind'
+      if (record.errors.length > 0) return 'Failed: an error outside the lanes'
+      return record.teardown.leftovers.length === 0 ? 'Failed: something outside the sandbox was changed' : 'Failed: something was left behind'
   }
 }
 

@@ -1,5 +1,6 @@
-import { copyFileSync, existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import { redactorOfThisProcess } from '../../harness/redaction/of-this-process.ts'
 import type { StepContext } from '../../harness/suite.ts'
 import { fail, VerdictError } from '../../harness/verdict.ts'
 import { listTools } from '../../helpers/mcp-client.ts'
@@ -60,7 +61,7 @@ export async function awaitServers(context: StepContext, deadlineMs = 40_000): P
   const [first = failed[0]?.server] = late ? waiting : []
   if (first === undefined) return
   const copy = join(paths.logs, 'mcp-proxy.err.log')
-  copyFileSync(log, copy)
+  writeFileSync(copy, redactorOfThisProcess().text(readFileSync(log, 'utf8')), { mode: 0o600 })
   const { words, evidence } = await lastWords(context, first)
   throw fail(
     'readiness',
