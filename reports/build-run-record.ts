@@ -63,7 +63,9 @@ function laneRecordOf(
 ): LaneRecord {
   const started = events.find((event) => event.type === 'lane-started' && event.lane === name)
   const ended = events.findLast((event) => event.type === 'lane-ended' && event.lane === name)
-  const tests = [...(spec?.tests ?? [])]
+  const steps = stepsOf(name, events)
+  // The lane runs inside its first test: what a step took, the step knows.
+  const tests = (spec?.tests ?? []).map((test) => ({ ...test, durationMs: steps.find((step) => step.name === test.name)?.durationMs ?? test.durationMs }))
   const fileErrors = (spec?.errors ?? []).map((message): TestRecord => ({ name: `${name}: the file itself`, status: 'failed', durationMs: 0, message }))
   const all = [...tests, ...fileErrors]
   const red = all.some(({ status }) => status === 'failed')
@@ -82,7 +84,7 @@ function laneRecordOf(
     ...(told?.verdict && { verdict: told.verdict }),
     ...reasonOf(cut ? 'the run ended while this lane was running' : told?.reason, status),
     ...(status === 'failed' && { reproduce: reproduce(name) }),
-    steps: stepsOf(name, events),
+    steps,
     tests: all,
     ...snapshotsOf(name, events),
   }

@@ -77,7 +77,17 @@ async function suitesAsked(root: string, args: readonly string[], layers: Option
   return Promise.all((name === '' ? suiteNames(root) : [name]).map((one) => loadSuite(root, one)))
 }
 
-const optionsOf = (suites: readonly AnySuite[]): Definitions => Object.assign({}, ...suites.map(({ options }) => options ?? {})) as Definitions
+/** Of several suites each option says whose it is; what two have in common means what each of them says. */
+function optionsOf(suites: readonly AnySuite[]): Definitions {
+  const all: Record<string, Definitions[string]> = {}
+  for (const { name, options = {} } of suites) {
+    for (const [key, definition] of Object.entries(options)) {
+      const before = all[key] === undefined ? '' : `${all[key].help}; `
+      all[key] = suites.length === 1 ? definition : { ...definition, help: `${before}suite ${name}: ${definition.help}` }
+    }
+  }
+  return all
+}
 
 /** Options that the suites which are meant declare themselves. */
 export async function definitionsOf(root: string, args: readonly string[], layers: OptionLayers): Promise<Definitions> {

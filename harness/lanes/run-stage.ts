@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { relative } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Agent } from '../agents/agent.ts'
@@ -77,11 +78,11 @@ export async function runStage(run: StageRun): Promise<void> {
   const shown = (path: string): string => relative(context.paths.root, path)
   const { calls, verdict } = await judgeStage(
     expectationsOf(run),
-    { outcome, offered: seen.offeredTools, missing: seen.missing.map(({ server, tool }) => `${server}/${tool}`), modelRequests: seen.requests, modelProblems: seen.problems, shortfall: seen.shortfall, received, files: [shown(transcript), shown(stderr), shown(modelLog)] },
+    { outcome, offered: seen.offeredTools, missing: seen.missing.map(({ server, tool }) => `${server}/${tool}`), modelRequests: seen.requests, modelProblems: seen.problems, shortfall: seen.shortfall, received, files: [transcript, stderr, modelLog].filter((file) => existsSync(file)).map(shown) },
   )
   run.record({
     agent: { name: agent.name, version: agent.version, file: agent.file }, model: model.endpoint.name, prompt,
-    transcript: shown(transcript), stderr: shown(stderr), modelLog: shown(modelLog),
+    transcript: shown(transcript), stderr: shown(stderr), ...(existsSync(modelLog) && { modelLog: shown(modelLog) }),
     end: outcome.end, exitCode: outcome.exitCode, modelRequests: seen.requests, usage: { ...outcome.usage },
     offeredTools: [...seen.offeredTools], calls: [...calls],
     ...sessionRecord(outcome, received, (text) => run.redactor.text(text)),

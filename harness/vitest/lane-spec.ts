@@ -4,7 +4,7 @@ import { LaneRun, type StepResult } from '../lanes/lane-run.ts'
 import { describeCall } from '../lanes/match.ts'
 import { LaneRunner } from '../lanes/runner.ts'
 import type { AnyLane, AnySuite, Lane, StageDefinition, StepContext, States, StepTable, Suite } from '../suite.ts'
-import { VerdictError, type VerdictClass } from '../verdict.ts'
+import { fail, VerdictError, type VerdictClass } from '../verdict.ts'
 
 /** What the author's own checks of a lane can use. */
 export interface LaneFixtures<Facts> {
@@ -89,6 +89,9 @@ type ResultOf = (step: string, skip: (reason: string) => never) => Promise<StepR
 /** Classes of a stage's failure that one of its calls shows. */
 const aboutOneCall: ReadonlySet<VerdictClass> = new Set(['tool-missing', 'tool-failed', 'not-attempted', 'not-effective', 'evidence-conflict', 'manual'])
 
+/** What a call that is not the first cause fails as. */
+const classOf = { attempted: 'not-attempted', executed: 'tool-failed', effective: 'not-effective' } as const
+
 /** Three questions, three tests: a reader sees at once which of them was answered with no. */
 function registerCallTests(stage: string, definition: StageDefinition<never>, resultOf: ResultOf): void {
   definition.calls.forEach((call, index) => {
@@ -105,9 +108,11 @@ function registerCallTests(stage: string, definition: StageDefinition<never>, re
         if (!record || !finding) return skip(`stage "${stage}" ended before its calls were judged`)
         if (finding.answer === 'unknown') skip(finding.detail)
         if (finding.answer === 'yes') return
+        // The session as a whole failed: its own test is red for that, and its calls could not be made.
+        if (verdict && !aboutOneCall.has(verdict.class)) skip(`${finding.detail}: the session ended as ${verdict.class}`)
         const first = record.calls.flatMap((one) => [one.attempted, one.executed, one.effective]).find(({ answer }) => answer === 'no')
         if (verdict && finding === first) throw new VerdictError(verdict)
-        throw new Error(`${finding.detail}${verdict ? `; first cause: ${verdict.class}: ${verdict.diagnosis}` : ''}`)
+        throw fail(classOf[question], `${finding.detail}${verdict ? `; first cause: ${verdict.class}` : ''}`)
       })
     }
   })

@@ -33,7 +33,7 @@ function stepRow(page: Page, step: StepRecord, lane: number, at: number): Html {
   const ranMs = step.status === 'running' ? Math.max(0, scale.startMs + scale.totalMs - from) : step.durationMs
   const share = step.budgetMs > 0 ? ranMs / step.budgetMs : 0
   const half = step.slow === true || share > 0.5
-  return html`<details class="step"><summary class="row"><span class="name">${sign(step.status)} ${step.name}${half && !skipped && html` <span class="tag warn">over half<span class="unseen"> of its budget</span></span>`}</span>${skipped ? html`<span class="gantt"></span><span class="spent">skipped</span><span class="share"></span>` : html`${ganttBar(scale, { from, ranMs, budgetMs: step.budgetMs, status: step.status })}<span class="spent">${duration(ranMs)} <span class="of">of ${budgetText(step.budgetMs)}</span></span>${shareBar(share)}`}</summary>
+  return html`<details class="step"><summary class="row"><span class="name">${sign(step.status)} ${step.name}${half && !skipped && html` <span class="tag warn">${share > 1 ? 'over budget' : html`over half<span class="unseen"> of its budget</span>`}</span>`}</span>${skipped ? html`<span class="gantt"></span><span class="spent">skipped</span><span class="share"></span>` : html`${ganttBar(scale, { from, ranMs, budgetMs: step.budgetMs, status: step.status })}<span class="spent">${duration(ranMs)} <span class="of">of ${budgetText(step.budgetMs)}</span></span>${shareBar(share)}`}</summary>
 <div class="more">
 ${step.reason !== undefined && html`<p>${step.reason}</p>`}
 ${step.verdict && html`<p><strong class="badge">${step.verdict.class}</strong></p>${diagnosis(step.verdict.diagnosis)}`}
