@@ -3,6 +3,7 @@ import { join, relative } from 'node:path'
 import type { SerializedError } from 'vitest'
 import type { TestModule, TestProject, Vitest } from 'vitest/node'
 import { runRecord, type ProgressEvent, type RunRecord, type TestRecord } from '../harness/record.ts'
+import { cutText } from './head-and-tail.ts'
 import { goOnCommand } from '../harness/go-on.ts'
 import { internalVariables } from '../harness/options/resolve.ts'
 import { shellWord } from '../harness/shell-word.ts'
@@ -73,7 +74,10 @@ function tellGitHub(vitest: Vitest, record: RunRecord, places: Parameters<typeof
   process.stdout.write(annotations(record, (lane) => files.get(lane)).map((line) => `${line}\n`).join(''))
   const file = process.env.GITHUB_STEP_SUMMARY
   if (file === undefined || file === '') return []
-  const taken = statSync(file, { throwIfNoEntry: false })?.size ?? 0
+  const stat = statSync(file, { throwIfNoEntry: false })
+  // A pipe that nobody reads would hold the run for ever.
+  if (stat && !stat.isFile()) return [`GITHUB_STEP_SUMMARY=${JSON.stringify(file)} is no plain file: the summary is in summary.md alone`]
+  const taken = stat?.size ?? 0
   appendFileSync(file, summaryMarkdown(record, places, Math.max(1024, summaryLimit - taken)))
   return []
 }
@@ -143,6 +147,9 @@ function testsOf(module: TestModule): TestRecord[] {
   })
 }
 
+/** A check may compare megabytes: nobody reads them in a message, and the reports carry it several times. Characters. */
+const messageLimit = 32 * 1024
+
 /** What was expected, what came, and where: without colours, and without the frames inside packages. */
 function messageOf(error: Partial<SerializedError>): string {
   const where = error.stacks?.find(({ file }) => !file.includes('/node_modules/'))
@@ -151,5 +158,5 @@ function messageOf(error: Partial<SerializedError>): string {
     ...(typeof error.diff === 'string' ? [error.diff] : []),
     ...(where && error.name !== 'VerdictError' ? [`at ${where.file}:${where.line}`] : []),
   ]
-  return withoutTerminalCodes(lines.join('\n'))
+  return cutText(withoutTerminalCodes(lines.join('\n')), messageLimit)
 }

@@ -14,7 +14,7 @@ export function trimFiles(results: string, folders: readonly string[] = ['transc
     try {
       if (lstatSync(file).size <= limit) return []
       const short = headAndTail(file, limit, 'left out: the file was longer than the results keep')
-      writeFileSync(`${file}.new`, short)
+      writeFileSync(`${file}.new`, short, { mode: 0o600 })
       renameSync(`${file}.new`, file)
       return []
     } catch (error) {

@@ -87,12 +87,12 @@ export async function tearDown(ending: Ending): Promise<Ended> {
   // While the workspace still tells what its secrets are.
   problems.push(...redactFiles(results, redactor.refresh()))
   if (!keep) {
-    // From here on nobody keeps it: whoever finds a part of it removes the rest.
+    // From here on nobody keeps it: whoever finds a part of it removes the rest. It goes all the same where a full disk forbids to say so.
     await attempt('that the workspace goes could not be recorded', () => {
       const sandbox = sandboxOf(readLedger(paths.ledger))
       if (sandbox?.keep === true) appendToLedger(paths.ledger, { ...sandbox, keep: false })
       updateMarker(paths.root, { kept: false })
-    })
+    }, problems)
     leftovers.push(...removeWorkspace({ workspace: paths.root, made }))
     // A workspace that is kept keeps its ports, for whoever goes on with it.
     await attempt('a port could not be released', () => { for (const reservation of ending.reservations) releasePort(reservation, ending.owner) })
