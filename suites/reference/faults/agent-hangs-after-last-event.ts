@@ -6,7 +6,7 @@ export const agentHangsAfterLastEvent: Fault = {
   filters: ['bundle-tools.smoke'],
   outcome: {
     is: 'red', lane: 'bundle-tools', verdict: 'agent-hang',
-    words: ['did not end within its 15 s', 'last event: turn.completed'],
+    words: ['did not end within its 60 s', 'last event: turn.completed'],
   },
-  inject: ({ standIn }) => Promise.resolve({ ...standIn('hangs-after-last-event'), SMOKE_STAGE_TIMEOUT: '15' }),
+  inject: ({ standIn }) => Promise.resolve({ ...standIn('hangs-after-last-event'), SMOKE_STAGE_TIMEOUT: '60' }),
 }

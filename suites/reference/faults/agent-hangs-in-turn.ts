@@ -6,7 +6,7 @@ export const agentHangsInTurn: Fault = {
   filters: ['bundle-tools.smoke'],
   outcome: {
     is: 'red', lane: 'bundle-tools', verdict: 'agent-hang',
-    words: ['did not end within its 5 s', 'last event: turn.started'],
+    words: ['did not end within its 60 s', 'last event: turn.started'],
   },
-  inject: ({ standIn }) => Promise.resolve({ ...standIn('hangs-in-turn'), SMOKE_STAGE_TIMEOUT: '5' }),
+  inject: ({ standIn }) => Promise.resolve({ ...standIn('hangs-in-turn'), SMOKE_STAGE_TIMEOUT: '60' }),
 }

@@ -14,6 +14,6 @@ export const configFallsBackToRepository: Fault = {
       // Any port that is free in place of the one that everybody has.
       make('config/proxy.json', JSON.stringify({ name: 'reference-stack', revision: 'tracked', port: 0, callLog: '/dev/null', servers: {} }))
     }),
-    SMOKE_RESTART_TIMEOUT: '10', SMOKE_RESTART_RETRIES: '0',
+    SMOKE_RESTART_TIMEOUT: '60', SMOKE_RESTART_RETRIES: '0',
   }),
 }

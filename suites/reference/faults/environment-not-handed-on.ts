@@ -10,6 +10,6 @@ export const environmentNotHandedOn: Fault = {
   },
   inject: async ({ commit }) => ({
     ...await commit('stack', (edit) => { edit('lib/pm2.mjs', 'env: { ...process.env, ...places.environment }', 'env: process.env') }),
-    SMOKE_RESTART_TIMEOUT: '6', SMOKE_RESTART_RETRIES: '0',
+    SMOKE_RESTART_TIMEOUT: '60', SMOKE_RESTART_RETRIES: '0',
   }),
 }

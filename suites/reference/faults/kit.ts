@@ -6,6 +6,7 @@ import { execa } from 'execa'
 import getPort from 'get-port'
 import { findAgent } from '../../../harness/agents/find-agent.ts'
 import { familyVariable } from '../../../harness/options/definitions.ts'
+import { shellWord } from '../../../harness/shell-word.ts'
 import { sourceFolder } from '../places.ts'
 
 /** What a fault can be made with. All of it lies in one directory, and ends with `dispose`. */
@@ -31,7 +32,7 @@ export type Edit = (file: string, from: string | RegExp, to: string) => void
 export type Make = (file: string, text: string) => void
 
 /** How long an interfering process may take to be ready. Milliseconds. */
-const readyMs = 30_000
+const readyMs = 120_000
 
 export function faultKit(directory: string): { readonly kit: FaultKit; readonly dispose: () => Promise<void> } {
   const interferers: ChildProcess[] = []
@@ -59,7 +60,7 @@ export function faultKit(directory: string): { readonly kit: FaultKit; readonly 
       if (!existsSync(program)) throw new Error(`there is no agent ${program}: the fault cannot be injected`)
       const file = join(directory, 'agent')
       mkdirSync(dirname(file), { recursive: true })
-      writeFileSync(file, `#!/bin/sh\nREAL_CODEX='${findAgent(undefined)}' exec '${process.execPath}' '${program}' "$@"\n`, { mode: 0o755 })
+      writeFileSync(file, `#!/bin/sh\nREAL_CODEX=${shellWord(findAgent(undefined))} exec ${shellWord(process.execPath)} ${shellWord(program)} "$@"\n`, { mode: 0o755 })
       return { SMOKE_AGENT_BIN: file }
     },
     freePort: () => getPort(),
@@ -69,6 +70,7 @@ export function faultKit(directory: string): { readonly kit: FaultKit; readonly 
       interferers.push(child)
       await new Promise<void>((resolve, reject) => {
         const timer = setTimeout(() => { reject(new Error(`${program} was not ready within ${readyMs / 1000} s`)) }, readyMs)
+        child.once('error', (error) => { clearTimeout(timer); reject(error) })
         child.once('exit', (code) => { clearTimeout(timer); reject(new Error(`${program} ended with ${String(code)}`)) })
         child.stdout.once('data', () => { clearTimeout(timer); resolve() })
       })
@@ -78,7 +80,7 @@ export function faultKit(directory: string): { readonly kit: FaultKit; readonly 
     kit,
     dispose: async () => {
       await Promise.all(interferers.splice(0).map((child) => new Promise<void>((resolve) => {
-        if (child.exitCode !== null || child.signalCode !== null) resolve()
+        if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) resolve()
         else child.once('exit', () => { resolve() }).kill('SIGKILL')
       })))
     },

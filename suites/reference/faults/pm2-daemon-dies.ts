@@ -13,6 +13,6 @@ export const pm2DaemonDies: Fault = {
       edit('lib/restart.mjs', /^/, "import { readFileSync } from 'node:fs'\n")
       edit('lib/restart.mjs', 'const failure = (why)', "process.kill(Number(readFileSync(join(places.pm2Home, 'pm2.pid'), 'utf8')), 'SIGKILL')\n  const failure = (why)")
     }),
-    SMOKE_RESTART_TIMEOUT: '6', SMOKE_RESTART_RETRIES: '0',
+    SMOKE_RESTART_TIMEOUT: '60', SMOKE_RESTART_RETRIES: '0',
   }),
 }

@@ -11,6 +11,6 @@ export const portIgnored: Fault = {
   inject: async ({ commit }) => ({
     // Any other port that is free: two runs of this fault must not meet.
     ...await commit('proxy', (edit) => { edit('server.mjs', "http.listen(config.port, '127.0.0.1'", "http.listen(0, '127.0.0.1'") }),
-    SMOKE_RESTART_TIMEOUT: '10', SMOKE_RESTART_RETRIES: '0',
+    SMOKE_RESTART_TIMEOUT: '60', SMOKE_RESTART_RETRIES: '0',
   }),
 }

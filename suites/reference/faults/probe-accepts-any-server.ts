@@ -11,6 +11,6 @@ export const probeAcceptsAnyServer: Fault = {
   inject: async ({ commit }) => ({
     ...await commit('proxy', (edit) => { edit('server.mjs', 'new Server({ name: config.name', "new Server({ name: 'somebody-else'") }),
     ...await commit('stack', (edit) => { edit('lib/restart.mjs', 'serverInfo?.name === rendered.name && serverInfo.version === rendered.revision', 'serverInfo !== undefined') }),
-    SMOKE_RESTART_TIMEOUT: '40', SMOKE_RESTART_RETRIES: '0',
+    SMOKE_RESTART_TIMEOUT: '60', SMOKE_RESTART_RETRIES: '0',
   }),
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -18,13 +18,13 @@ export interface Proof {
 }
 
 /** How long one run may take on a slow machine. Milliseconds. */
-const runMs = 400_000
+export const runMs = 400_000
 
 /**
  * What a fault does not set itself. The clone's own tests have nothing to say about most faults; and a fault is to be
  * caught for what it is, not because the machine is slow: time that is not needed costs nothing.
  */
-const patient = { SMOKE_TEST_SCOPE: 'none', SMOKE_BUDGET_SCALE: '5', SMOKE_STAGE_TIMEOUT: '240', SMOKE_RESTART_TIMEOUT: '120' }
+export const patient = { SMOKE_TEST_SCOPE: 'none', SMOKE_BUDGET_SCALE: '5', SMOKE_STAGE_TIMEOUT: '240', SMOKE_RESTART_TIMEOUT: '120' }
 
 /** Runs the suite with the fault in it, and compares. Whatever was made is gone afterwards. */
 export async function prove(fault: Fault): Promise<Proof> {
@@ -62,12 +62,16 @@ export async function prove(fault: Fault): Promise<Proof> {
   }
 }
 
-/** Makes the fault and undoes it, without a run. @throws Error when it cannot be injected */
+/** Makes the fault and undoes it, without a run: what an earlier one would have left is a folder. @throws Error when it cannot be injected */
 export async function tryInjection(fault: Fault): Promise<void> {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), 'fault-')))
   const { kit, dispose } = faultKit(directory)
   try {
     await fault.inject(kit)
+    if (fault.earlier) {
+      mkdirSync(join(kit.workspace, 'config-home'), { recursive: true })
+      await fault.earlier.then(kit)
+    }
   } finally {
     await dispose()
     rmSync(directory, { recursive: true, force: true })

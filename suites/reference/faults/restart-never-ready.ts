@@ -10,6 +10,6 @@ export const restartNeverReady: Fault = {
   },
   inject: async ({ commit }) => ({
     ...await commit('proxy', (edit) => { edit('server.mjs', 'void startServers()', 'void startServers') }),
-    SMOKE_RESTART_TIMEOUT: '20', SMOKE_RESTART_RETRIES: '0',
+    SMOKE_RESTART_TIMEOUT: '60', SMOKE_RESTART_RETRIES: '0',
   }),
 }

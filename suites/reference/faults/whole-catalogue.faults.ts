@@ -1,10 +1,11 @@
 import { afterAll, expect, test } from 'vitest'
 import { startChildRun } from '../../../harness/testing/child-run.ts'
 import { faults } from './catalogue.ts'
-import { prove, type Proof } from './prove.ts'
+import { patient, prove, runMs, type Proof } from './prove.ts'
 
 /** How often the stack runs without a fault, to look for false alarms: FAULTS_CLEAN_RUNS, default 20. */
 const cleanRuns = Number(process.env.FAULTS_CLEAN_RUNS ?? 20)
+if (!Number.isSafeInteger(cleanRuns) || cleanRuns < 0) throw new Error(`FAULTS_CLEAN_RUNS=${process.env.FAULTS_CLEAN_RUNS ?? ''} is not a number of runs: give a whole number, 0 for none`)
 
 const proofs: Proof[] = []
 const clean: { readonly alarm: string | undefined; readonly seconds: number }[] = []
@@ -18,9 +19,9 @@ test.each(faults)('$id', async (fault) => {
 
 test.each(Array.from({ length: cleanRuns }, (_, index) => index + 1))('clean run %i', async () => {
   const startedAt = performance.now()
-  const run = startChildRun(['run', 'smoke'])
+  const run = startChildRun(['run', 'smoke'], { ...patient, SMOKE_TEST_SCOPE: 'full' })
   try {
-    const code = await run.ended(300_000)
+    const code = await run.ended(runMs)
     const left = run.leftovers()
     const red = run.record().lanes.filter(({ status }) => status !== 'passed').map(({ name, verdict }) => `${name} ${verdict?.class ?? 'did not pass'}`)
     const alarm = [...red, ...left, ...(code === 0 ? [] : [`exit code ${code}`])].join(', ')
