@@ -33,6 +33,8 @@ export const observedCallRecord = z.object({
   server: z.string(),
   tool: z.string(),
   arguments: z.unknown(),
+  /** They were too long: what stands there is the beginning of their JSON. */
+  argumentsCut: z.boolean().optional(),
   status: z.enum(['completed', 'failed', 'abandoned']),
   error: z.string().optional(),
 })
@@ -47,6 +49,7 @@ export const conversationRecord = z.discriminatedUnion('kind', [
 export const receivedCallRecord = z.object({
   tool: z.string(),
   arguments: z.unknown(),
+  argumentsCut: z.boolean().optional(),
   ok: z.boolean(),
   error: z.string().optional(),
   answer: z.string().optional(),
@@ -72,6 +75,8 @@ export const stageRecord = z.object({
   /** Records of earlier versions have neither. */
   conversation: z.array(conversationRecord).optional(),
   received: z.array(receivedCallRecord).optional(),
+  /** How many parts of the conversation and received calls were too many, and are not here. */
+  omitted: z.object({ conversation: z.number(), received: z.number() }).optional(),
 })
 
 /** What the sandbox's processes used during a step, all together; CPU: 100 is one core. */

@@ -1,12 +1,14 @@
 import { expect, test } from 'vitest'
 import type { AgentOutcome, ObservedCall } from '../agents/agent.ts'
 import { parseTranscript } from '../agents/codex/transcript.ts'
-import { sessionRecord } from './conversation.ts'
+import { sessionRecord as recordOf } from './conversation.ts'
 
 const call = (tool: string, text?: string): ObservedCall => ({
   server: 's', tool, arguments: { a: 1 }, status: 'completed', ...(text !== undefined && { result: { content: [{ type: 'text', text }] } }),
 })
 const same = (text: string): string => text
+const asked = { prompt: 'do it', calls: [] }
+const sessionRecord = (...of: Parameters<typeof recordOf> extends [unknown, ...infer Rest] ? Rest : never): ReturnType<typeof recordOf> => recordOf(asked, ...of)
 const outcome = (more: Partial<AgentOutcome>): AgentOutcome => ({
   end: 'completed', exitCode: 0, signal: null, durationMs: 1, calls: [], unknownTools: [], usage: {}, messages: [], ...more,
 })
@@ -44,4 +46,25 @@ test('secrets go before a text is cut', () => {
   const secret = 'hunter2-hunter2'
   const { conversation } = sessionRecord(outcome({ conversation: [`${'x'.repeat(7995)}${secret}`] }), [], (text) => text.replaceAll(secret, '[gone]'))
   expect(JSON.stringify(conversation)).not.toContain('hunt')
+})
+
+test('what was asked, arguments, errors and findings are cut too, and calls that are left out are counted', () => {
+  const long = 'z'.repeat(9000)
+  const found = { answer: 'no', detail: long } as const
+  const told = recordOf(
+    { prompt: long, calls: [{ tool: 'one', arguments: {}, attempted: found, executed: found, effective: found }] },
+    outcome({ calls: [{ server: 's', tool: 'one', arguments: { long }, status: 'failed', error: long }], conversation: [0] }),
+    Array.from({ length: 402 }, () => ({ tool: 'one', arguments: { long }, ok: true, client: 'c' })), same,
+  )
+  const cut = /^[^]{8000}\n\.\.\. \d+ more characters, see the transcript$/
+  expect(told.prompt).toMatch(cut)
+  expect(told.calls[0]?.effective).toEqual({ answer: 'no', detail: expect.stringMatching(cut) as string })
+  expect(told.observed).toEqual([{ server: 's', tool: 'one', arguments: expect.stringMatching(cut) as string, argumentsCut: true, status: 'failed', error: expect.stringMatching(cut) as string }])
+  expect(told.received?.[0]).toMatchObject({ arguments: expect.stringMatching(cut) as string, argumentsCut: true })
+  expect(JSON.stringify(told.received).length).toBeLessThan(350_000)
+  expect(told.omitted).toEqual({ conversation: 0, received: 2 })
+})
+
+test('of a short session nothing is left out', () => {
+  expect(sessionRecord(outcome({ calls: [call('one')] }), [], same)).not.toHaveProperty('omitted')
 })

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import type { Agent, McpWiring } from '../agents/agent.ts'
+import type { Agent, AgentOutcome, McpWiring } from '../agents/agent.ts'
 import { goOnCommand } from '../go-on.ts'
 import { shellWord } from '../shell-word.ts'
 import type { SandboxState } from '../sandbox/state.ts'
@@ -9,6 +9,7 @@ import type { Redactor } from '../redaction/redactor.ts'
 import type { AnyLane, AnySuite, ReceivedCall, StageDefinition } from '../suite.ts'
 import { clientName } from '../stack/probe.ts'
 import { VerdictError } from '../verdict.ts'
+import { sessionRecord } from './conversation.ts'
 import { judgeStage } from './judge.ts'
 import { Paused } from './pause.ts'
 import type { RunInfo } from './run-info.ts'
@@ -100,15 +101,16 @@ export class ManualStages {
     const shown = relative(context.paths.root, transcript)
     const servers = Object.keys(wiring.servers)
     const calls = received.map((call) => observed(call, definition, servers))
+    const outcome: AgentOutcome = { end: 'completed', exitCode: null, signal: null, durationMs: 0, calls, unknownTools: [], usage: {}, messages: [] }
     const judgement = await judgeStage(expectationsOf(session), {
       actor: 'the person',
-      outcome: { end: 'completed', exitCode: null, signal: null, durationMs: 0, calls, unknownTools: [], usage: {}, messages: [] },
+      outcome,
       offered: definition.calls.map(({ server, tool }) => `${server}/${tool}`), modelProblems: [], received, files: [shown],
     })
+    const { prompt, calls: found, observed: made } = sessionRecord({ prompt: definition.prompt(session.facts), calls: [...judgement.calls] }, outcome, [], (text) => this.#parts.redactor.text(text))
     record({
-      agent: { name: 'a person', version: '', file: '' }, model: '', prompt: definition.prompt(session.facts), transcript: shown,
-      end: 'completed', exitCode: null, modelRequests: 0, usage: {}, offeredTools: [], calls: [...judgement.calls],
-      observed: calls.map(({ server, tool, arguments: args, status, error }) => ({ server, tool, arguments: args, status, ...(error !== undefined && { error }) })),
+      agent: { name: 'a person', version: '', file: '' }, model: '', prompt, transcript: shown,
+      end: 'completed', exitCode: null, modelRequests: 0, usage: {}, offeredTools: [], calls: found, observed: made,
     })
     const { verdict } = judgement
     this.#stand(lane, name, verdict ? 'failed' : 'passed', judgement.calls)

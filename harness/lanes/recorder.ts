@@ -2,6 +2,9 @@ import { appendFileSync } from 'node:fs'
 import type { ProgressEvent } from '../record.ts'
 import type { Redactor } from '../redaction/redactor.ts'
 
+/** A note is kept up to this many characters. */
+const noteLimit = 8000
+
 type Untimed<Event> = Event extends ProgressEvent ? Omit<Event, 'at'> : never
 
 /**
@@ -25,6 +28,7 @@ export class Recorder {
     this.#onAdd(event.type)
     const { type, ...told } = event
     const line = { at: new Date().toISOString(), type, ...this.#redactor.refresh().value(told) }
+    if ('text' in line && line.text.length > noteLimit) line.text = `${line.text.slice(0, noteLimit)}... ${line.text.length - noteLimit} more characters`
     this.#pending += `${JSON.stringify(line)}\n`
     try {
       appendFileSync(this.#file, this.#pending, { mode: 0o600 })

@@ -81,11 +81,11 @@ export async function runStage(run: StageRun): Promise<void> {
     { outcome, offered: seen.offeredTools, missing: seen.missing.map(({ server, tool }) => `${server}/${tool}`), modelRequests: seen.requests, modelProblems: seen.problems, shortfall: seen.shortfall, received, files: [transcript, stderr, modelLog].filter((file) => existsSync(file)).map(shown) },
   )
   run.record({
-    agent: { name: agent.name, version: agent.version, file: agent.file }, model: model.endpoint.name, prompt,
+    agent: { name: agent.name, version: agent.version, file: agent.file }, model: model.endpoint.name,
     transcript: shown(transcript), stderr: shown(stderr), ...(existsSync(modelLog) && { modelLog: shown(modelLog) }),
     end: outcome.end, exitCode: outcome.exitCode, modelRequests: seen.requests, usage: { ...outcome.usage },
-    offeredTools: [...seen.offeredTools], calls: [...calls],
-    ...sessionRecord(outcome, received, (text) => run.redactor.text(text)),
+    offeredTools: [...seen.offeredTools],
+    ...sessionRecord({ prompt, calls: [...calls] }, outcome, received, (text) => run.redactor.text(text)),
   })
   if (verdict) throw new VerdictError(verdict)
 }

@@ -22,22 +22,28 @@ export type Turn =
 
 /**
  * A session in order: what the agent said and did, each call beside what the stack logged of it and what was expected.
- * Then the calls that only one side knows.
+ * Then the calls that only one side knows. Of what the record left out nothing is told: it is no disagreement.
  */
 export function turnsOf(stage: StageRecord): Turn[] {
   const expected = [...stage.calls]
   const logged = [...stage.received ?? []]
-  const knowsLog = stage.received !== undefined
+  const knowsLog = stage.received !== undefined && (stage.omitted?.received ?? 0) === 0
   const parts = stage.conversation ?? stage.observed.map((_, call) => ({ kind: 'call' as const, call }))
+  const callOf = (told: ObservedCallRecord): Pick<CallTurn, 'logged' | 'expected'> => ({
+    logged: take(logged, (call) => call.tool === told.tool && includes(call.arguments, told.arguments) && includes(told.arguments, call.arguments))
+      ?? take(logged, (call) => call.tool === told.tool && (call.argumentsCut === true || told.argumentsCut === true || includes(call.arguments, told.arguments))),
+    expected: take(expected, (call) => call.tool === told.tool && (told.argumentsCut === true || includes(told.arguments, call.arguments))),
+  })
   const turns = parts.flatMap((part): Turn[] => {
     if (part.kind === 'message') return [part]
     const told = stage.observed[part.call]
     if (!told) return []
-    const own = take(logged, (call) => call.tool === told.tool && includes(call.arguments, told.arguments) && includes(told.arguments, call.arguments))
-      ?? take(logged, (call) => call.tool === told.tool && includes(call.arguments, told.arguments))
-    const asked = take(expected, (call) => call.tool === told.tool && includes(told.arguments, call.arguments))
-    return [{ kind: 'call', told, answer: 'answer' in part ? part.answer : undefined, logged: own, expected: asked, disagreement: knowsLog ? disagreementOf(told, own) : undefined }]
+    const found = callOf(told)
+    return [{ kind: 'call', told, answer: 'answer' in part ? part.answer : undefined, ...found, disagreement: knowsLog || found.logged ? disagreementOf(told, found.logged) : undefined }]
   })
+  // Calls beyond the parts that were kept are the agent's all the same.
+  const shown = new Set(parts.flatMap((part) => part.kind === 'call' ? [part.call] : []))
+  for (const told of stage.observed.filter((_, call) => !shown.has(call))) callOf(told)
   return [
     ...turns,
     ...expected.map((call): Turn => {
@@ -71,12 +77,16 @@ ${stages.map(({ lane, step, stage, id }) => html`<div class="stage" id="${id}"><
 <ol class="talk">
 <li class="said asked"><span class="speaker">The stage asks</span><p class="words">${stage.prompt}</p></li>
 ${turnsOf(stage).map((turn) => turn.kind === 'message' ? html`<li class="said"><span class="speaker">${stage.agent.name} says</span><p class="words">${turn.text}</p></li>` : html`<li>${callPart(stage, turn)}</li>`)}
+${stage.omitted && html`<li class="said">${omittedText(stage.omitted)}</li>`}
 <li class="said ended"><span class="speaker">The session ends:</span> <p>${endText(stage)}</p></li>
 </ol>
 <details class="tests"><summary>${count(stage.offeredTools.length, 'tool')} offered to the agent</summary><p><code>${stage.offeredTools.join(', ') || 'none'}</code></p></details>
 <ul class="files">${[stage.transcript, stage.stderr, stage.modelLog].flatMap((path) => path === undefined ? [] : [html`<li>${fileLink(page, path)}${logId(page, path) !== undefined && html` <a class="jump" href="#${logId(page, path) ?? ''}">read it below</a>`}</li>`])}</ul></div>`)}
 </section>`
 }
+
+const omittedText = ({ conversation, received }: NonNullable<StageRecord['omitted']>): string =>
+  `${[...(conversation > 0 ? [count(conversation, 'more part')] : []), ...(received > 0 ? [`${count(received, 'more call')} in the stack's log`]: [])].join(' and ')} left out here: see the transcript and the stack's own log.`
 
 function endText({ end, exitCode, modelRequests, usage }: StageRecord): string {
   const tokens = Object.values(usage).reduce((sum, number) => sum + number, 0)

@@ -160,3 +160,19 @@ test('what only one side knows comes after the conversation; a record of an earl
   const old = stageRecord.parse({ ...stage, conversation: undefined, received: undefined })
   expect(turnsOf(old)).toMatchObject([{ told: { tool: 'manage' }, disagreement: undefined }, { expected: { tool: 'grep' } }])
 })
+
+test('what a record left out is no disagreement', () => {
+  const base = failedRun().lanes.flatMap(({ steps }) => steps).flatMap((step) => step.stage ?? [])[0]
+  if (!base) throw new Error('no stage')
+  const observed = Array.from({ length: 5 }, (_, n) => ({ server: 's', tool: 't', arguments: { n }, status: 'completed' as const }))
+  const received = observed.map(({ tool, arguments: args }) => ({ tool, arguments: args, ok: true, client: 'c' }))
+  const conversation = observed.map((_, call) => ({ kind: 'call' as const, call }))
+  const told = (more: Partial<typeof base>): (string | undefined)[] => turnsOf({ ...base, calls: [], observed, received, conversation, ...more }).map((turn) => turn.kind === 'call' ? turn.disagreement : undefined)
+  const none = (length: number): undefined[] => Array.from({ length }, () => undefined)
+  expect(told({ conversation: conversation.slice(0, 2), omitted: { conversation: 3, received: 0 } })).toEqual(none(2))
+  expect(told({ received: received.slice(0, 2), omitted: { conversation: 0, received: 3 } })).toEqual(none(5))
+  expect(told({ received: received.map((call) => ({ ...call, arguments: '{"n', argumentsCut: true })) })).toEqual(none(5))
+  // A call that nobody left out is told as before, also where others were.
+  expect(told({ received: received.slice(0, 4) })).toEqual([...none(4), 'the agent says it completed, but the stack logged no such call'])
+  expect(told({ conversation: conversation.slice(0, 2), observed: observed.slice(0, 4), omitted: { conversation: 2, received: 0 } })).toEqual([...none(2), "the stack received it, but the agent's transcript does not show it"])
+})
