@@ -6,7 +6,8 @@ export const commonDiagnosers: readonly Diagnoser[] = [
   {
     name: 'the disk is full',
     look: (verdict, clues) => {
-      const line = lineWith(/\bENOSPC\b|No space left on device/, verdict, clues)
+      // ENOSPC alone may be said of file watchers too, or in the name of a test.
+      const line = lineWith(/no space left on device/i, verdict, clues)
       return line === undefined ? undefined : { cause: `the disk is full: ${line}`, remedy: `make room where ${clues.paths.root} is, see: df -h ${clues.paths.root}; then run again` }
     },
   },
@@ -14,7 +15,7 @@ export const commonDiagnosers: readonly Diagnoser[] = [
     name: 'a module is not there',
     explains: ['bootstrap-step', 'restart', 'check-failed'],
     look: (verdict, clues) => {
-      const line = lineWith(missingModule, verdict, clues)
+      const line = lineWith(missingModule, verdict, clues, lastLines)
       const name = line === undefined ? undefined : missingModule.exec(line)?.[1]
       // A path is a file of the checkout's own, and no package.
       if (name === undefined || /^[./]/.test(name)) return undefined
@@ -36,14 +37,17 @@ export const commonDiagnosers: readonly Diagnoser[] = [
   },
 ]
 
-/** What Node and Python say. Source: their own messages, Node 20 and Python 3.11. */
-const missingModule = /(?:Cannot find (?:package|module)|No module named) ['"]([^'"]+)['"]/
+/** What Node and Python end with when nobody caught it. Source: their own messages, Node 20 and Python 3.11. */
+const missingModule = /(?:^|last line: )\s*(?:\w*Error(?: \[\w+\])?: )(?:Cannot find (?:package|module)|No module named) ['"]([^'"]+)['"]/
 
 /** What Codex says of a call that it does not make: 0.118 to 0.145, and newer. */
 const refusal = /user cancelled MCP tool call|requires approval/i
 
+/** So near to its end a log tells what ended its program, Node's stack included; what was said before was survived. */
+const lastLines = 40
+
 /** The first line that matches, in the diagnosis or the ends of the logs that are its evidence. */
-function lineWith(pattern: RegExp, { diagnosis, evidence }: Verdict, { tail }: Clues): string | undefined {
-  const lines = [diagnosis, ...evidence.filter((path) => path.endsWith('.log')).map(tail)].flatMap((text) => text.split('\n'))
+function lineWith(pattern: RegExp, { diagnosis, evidence }: Verdict, { tail }: Clues, most = Infinity): string | undefined {
+  const lines = [diagnosis, ...evidence.filter((path) => path.endsWith('.log')).map(tail)].flatMap((text) => text.trimEnd().split('\n').slice(-most))
   return lines.find((line) => pattern.test(line))?.trim().slice(0, 300)
 }

@@ -5,7 +5,7 @@ import { fail, type Verdict } from '../verdict.ts'
 import { commonDiagnosers } from './common.ts'
 import { explainVerdict, type Clues, type Diagnoser } from './diagnoser.ts'
 
-const logs: Record<string, string> = { 'logs/a.log': 'one\nError: ENOSPC: no space left\nthree', 'logs/b.log': "Error [ERR_MODULE_NOT_FOUND]: Cannot find package 'left-pad' imported from /w/x.mjs" }
+const logs: Record<string, string> = { 'logs/a.log': 'one\nError: ENOSPC: no space left on device, write\nthree', 'logs/b.log': "Error [ERR_MODULE_NOT_FOUND]: Cannot find package 'left-pad' imported from /w/x.mjs" }
 const clues: Clues = { lane: 'a', step: 's', stage: undefined, paths: workspacePaths('/w'), ports: {}, tail: (path) => logs[path] ?? '' }
 const restart = fail('restart', 'it did not start', { evidence: ['logs/x.log'], remedy: 'look' }).verdict
 const explain = (verdict: Verdict, diagnosers: readonly Diagnoser[], more: Partial<Clues> = {}): { verdict: Verdict; notes: string[] } => {
@@ -45,11 +45,16 @@ const session = (observed: StageRecord['observed']): StageRecord => ({
 })
 
 test.each<[string, Verdict, Partial<Clues>, Partial<Verdict> | undefined]>([
-  ['a full disk, in a log', { ...restart, evidence: ['logs/a.log'] }, {}, { diagnosis: 'the disk is full: Error: ENOSPC: no space left; it did not start' }],
-  ['a full disk, in a file that is no log', { ...restart, evidence: ['a.txt'] }, { tail: () => 'ENOSPC' }, undefined],
+  ['a full disk, in a log', { ...restart, evidence: ['logs/a.log'] }, {}, { diagnosis: 'the disk is full: Error: ENOSPC: no space left on device, write; it did not start' }],
+  ['a full disk, in a file that is no log', { ...restart, evidence: ['a.txt'] }, { tail: () => 'No space left on device' }, undefined],
   ['a package of Node', { ...restart, evidence: ['logs/b.log'] }, {}, { diagnosis: 'the module left-pad is not there; it did not start' }],
   ['a module of Python', fail('check-failed', "ModuleNotFoundError: No module named 'yaml'").verdict, {}, { remedy: 'declare yaml among the dependencies of the checkout, or see why they were not installed' }],
-  ['a file of the checkout', fail('restart', "Cannot find module '/w/stack/x.mjs'").verdict, {}, undefined],
+  ['a module that the last line names', fail('bootstrap-step', "`python x.py` exited with 1; last line: ModuleNotFoundError: No module named 'yaml'").verdict, {}, { diagnosis: expect.stringMatching(/^the module yaml is not there; /) as string }],
+  ['too many file watchers', fail('restart', "Error: ENOSPC: System limit for number of file watchers reached, watch '/w'").verdict, {}, undefined],
+  ['a test that is named for a full disk', fail('check-failed', '✓ reports ENOSPC to the user').verdict, {}, undefined],
+  ['a test that was skipped for a module', fail('check-failed', "skipped: optional, No module named 'numpy'").verdict, {}, undefined],
+  ['a missing module that was survived', { ...restart, evidence: ['logs/a.log'] }, { tail: () => `ModuleNotFoundError: No module named 'numpy'\n${'on it went\n'.repeat(50)}` }, undefined],
+  ['a file of the checkout', fail('restart', "Error: Cannot find module '/w/stack/x.mjs'").verdict, {}, undefined],
   ['every call refused by the agent', fail('tool-failed', 't never reached the stack').verdict, { stage: session([call('user cancelled MCP tool call'), call('MCP tool call requires approval')]) }, { class: 'agent-protocol', diagnosis: 'codex 0.130.0 refused all 2 calls itself, and none reached the stack (user cancelled MCP tool call); t never reached the stack' }],
   ['one call refused of two', fail('tool-failed', 't').verdict, { stage: session([call('user cancelled MCP tool call'), call('boom')]) }, undefined],
   ['no call made', fail('tool-failed', 't').verdict, { stage: session([]) }, undefined],
