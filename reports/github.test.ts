@@ -88,3 +88,17 @@ test('a summary never grows over its limit: first its logs are cut, then all of 
   expect(summaryMarkdown(many, places, 60_000)).not.toContain('<details>')
   expect(summaryMarkdown(many, places, 5000)).toMatch(/\(cut: the whole is in run\.json\)\n$/)
 })
+
+test('a summary that is cut leaves no fence and no fold open', () => {
+  const many = run(Array.from({ length: 30 }, (_, index) => failed(`lane${index}`, 'x\n'.repeat(300 + index), [])))
+  for (let limit = 3000; limit < 12_000; limit += 97) {
+    const text = summaryMarkdown(many, places, limit)
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(limit)
+    expect((text.match(/^`{3,}/gm) ?? []).length % 2, text).toBe(0)
+  }
+})
+
+test('a summary tells the verdict of the teardown and its remedy', () => {
+  const text = summaryMarkdown({ ...run([lane('a')]), teardown: { durationMs: 1, ended: 0, leftovers: [], hostChanges: ['~/.npmrc'], workspaceKept: false, processesKept: false, verdict: { class: 'host-touched', diagnosis: 'it was changed', evidence: [], remedy: 'keep it inside' } } }, places)
+  expect(text).toMatch(/## ❌ teardown: host-touched[^]*it was changed[^]*Remedy: keep it inside/)
+})

@@ -187,6 +187,12 @@ test('a document that would be too long shows less of its logs, and attaches the
   for (const xml of [whole, short]) expect(casesOf(suitesOf(xml)[0]).filter((node) => child(node, 'system-out')?.text.endsWith(`[[ATTACHMENT|${join(results, 'logs/a.log')}]]`))).toHaveLength(20)
 })
 
+test('where even without logs it would be too long, what failures say is cut', () => {
+  const one = lane({ status: 'failed', tests: Array.from({ length: 50 }, (_, index) => tested({ name: `t${index}`, status: 'failed', message: 'm'.repeat(60_000), failedAttempts: ['a'.repeat(60_000)] })) })
+  expect(junitXml(record([one]), results).length).toBeGreaterThan(3_000_000)
+  expect(junitXml(record([one]), results, { fileLimit: 100_000 }).length).toBeLessThan(100_000)
+})
+
 test('whatever stands in names, messages and logs, the document is well-formed', () => {
   const evil = '\0\u001B[31mred\u001B[0m ]]> <a b="c">&amp;\' \uD800 \uFFFE \u0007\r\n</testsuites>'
   writeFileSync(join(results, 'logs/evil.log'), Buffer.concat([Buffer.from(evil), Buffer.from([0xff, 0xfe, 0xc3])]))

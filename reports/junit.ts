@@ -19,7 +19,7 @@ export interface JunitOptions {
   readonly attachments?: 'absolute' | 'relative' | undefined
   /** Where relative paths begin. */
   readonly cwd?: string
-  /** Bytes of the whole document; where it would be longer, its logs are cut shorter. */
+  /** Bytes of the whole document; where it would be longer, its logs are cut shorter, and at last what failures say. */
   readonly fileLimit?: number
 }
 
@@ -30,12 +30,12 @@ export interface JunitOptions {
  * @param results folder of the run; only what is in it is shown and attached
  */
 export function junitXml(record: RunRecord, results: string, options: JunitOptions = {}): string {
-  const limits = [logLimit, logLimit / 4, logLimit / 16, 0]
+  const limits = [[logLimit, logLimit], [logLimit / 4, logLimit], [logLimit / 16, logLimit], [0, logLimit], [0, messageLimit], [0, 300]] as const
   const most = options.fileLimit ?? fileLimit
   const shown = ({ attachments, cwd = process.cwd() }: JunitOptions) => (file: string): string => attachments === 'relative' ? relative(cwd, join(results, file)) : join(results, file)
   let xml = ''
-  for (const limit of limits) {
-    xml = documentOf(record, { results, limit, attached: shown(options) })
+  for (const [limit, texts] of limits) {
+    xml = documentOf(record, { results, limit, texts, attached: shown(options) })
     if (Buffer.byteLength(xml) <= most) break
   }
   return xml
@@ -45,12 +45,14 @@ interface Shown {
   readonly results: string
   /** Bytes of its logs that stand in a testcase. */
   readonly limit: number
+  /** Characters of what one failure says. */
+  readonly texts: number
   /** The path of an attachment. */
   readonly attached: (file: string) => string
 }
 
 function documentOf(record: RunRecord, shown: Shown): string {
-  const suites = [...record.lanes.map((lane) => suiteOf(record, lane, shown)), teardownSuite(record)]
+  const suites = [...record.lanes.map((lane) => suiteOf(record, lane, shown)), teardownSuite(record, shown)]
   const sum = (key: '@tests' | '@failures' | '@errors'): number => suites.reduce((total, suite) => total + suite[key], 0)
   const document = {
     '?xml': { '@version': '1.0', '@encoding': 'UTF-8' },
@@ -94,7 +96,7 @@ function suiteOf(record: RunRecord, lane: LaneRecord, shown: Shown): TestSuite {
     const step = lane.steps.find(({ name }) => name === test.name)
     return {
       '@name': xmlText(test.name), '@classname': className, '@time': seconds(test.durationMs),
-      ...outcomeOf(test, step, lane), ...attemptsOf(test, shown), ...outputOf(test, step, lane, shown),
+      ...outcomeOf(test, step, lane, shown), ...attemptsOf(test, shown), ...outputOf(test, step, lane, shown),
     }
   })
   return suite(`${record.suite}.${lane.name}${lane.purpose === 'set-up' ? ' (set-up)' : ''}`, cases, {
@@ -118,20 +120,20 @@ function figuresOf({ steps, durationMs, tests }: LaneRecord): Record<string, str
   }
 }
 
-function teardownSuite(record: RunRecord): TestSuite {
+function teardownSuite(record: RunRecord, { texts }: Shown): TestSuite {
   const about = { '@classname': xmlText(`${record.suite}.teardown`), '@time': seconds(record.teardown?.durationMs ?? 0) }
   const { leftovers = [], hostChanges = [] } = record.teardown ?? {}
   const cases: TestCase[] = [{
     '@name': 'nothing is left behind', ...about,
-    ...(leftovers.length > 0 && { failure: failure('leak', leftovers.join('\n')) }),
+    ...(leftovers.length > 0 && { failure: failure(texts, 'leak', leftovers.join('\n')) }),
     ...(record.teardown === null && { skipped: { '@message': 'not run: the teardown did not come to its end' } }),
   }, {
     '@name': 'nothing outside the sandbox is changed', ...about, '@time': seconds(0),
-    ...(hostChanges.length > 0 && { failure: failure('leak', hostChanges.join('\n')) }),
+    ...(hostChanges.length > 0 && { failure: failure(texts, 'leak', hostChanges.join('\n')) }),
     ...(record.teardown === null && { skipped: { '@message': 'not run: the teardown did not come to its end' } }),
   }]
   if (record.errors.length > 0) {
-    cases.push({ '@name': 'no error outside the lanes', ...about, '@time': seconds(0), error: failure('harness-bug', record.errors.join('\n')) })
+    cases.push({ '@name': 'no error outside the lanes', ...about, '@time': seconds(0), error: failure(texts, 'harness-bug', record.errors.join('\n')) })
   }
   return suite(`${record.suite}.teardown`, cases, { durationMs: record.teardown?.durationMs ?? 0, timestamp: record.startedAt, facts: {} })
 }
@@ -150,19 +152,19 @@ function suite(
   }
 }
 
-function outcomeOf(test: TestRecord, step: StepRecord | undefined, lane: LaneRecord): Pick<TestCase, 'failure' | 'skipped'> {
+function outcomeOf(test: TestRecord, step: StepRecord | undefined, lane: LaneRecord, { texts }: Shown): Pick<TestCase, 'failure' | 'skipped'> {
   const message = test.message ?? ''
   switch (test.status) {
     case 'passed':
       return {}
     case 'failed': {
       const told = step?.verdict ?? verdictIn(message) ?? { class: 'check-failed', diagnosis: message }
-      return { failure: failure(told.class, told.diagnosis, message === '' ? lane.verdict?.diagnosis : message) }
+      return { failure: failure(texts, told.class, told.diagnosis, message === '' ? lane.verdict?.diagnosis : message) }
     }
     case 'skipped':
-      return { skipped: { '@message': xmlText(message === '' ? 'skipped' : message) } }
+      return { skipped: { '@message': xmlText(message === '' ? 'skipped' : cutText(message, texts)) } }
     case 'not-run':
-      return { skipped: { '@message': xmlText(message === '' ? 'not run: the run ended before it' : message) } }
+      return { skipped: { '@message': xmlText(message === '' ? 'not run: the run ended before it' : cutText(message, texts)) } }
   }
 }
 
@@ -172,15 +174,15 @@ function verdictIn(message: string): { class: string; diagnosis: string } | unde
   return Object.hasOwn(verdictClasses, name) ? { class: name, diagnosis } : undefined
 }
 
-const failure = (type: string, message: string, text = message): object => ({
-  '@type': type, '@message': xmlText(cutText(message, messageLimit)), '#text': xmlText(cutText(text, logLimit)),
+const failure = (most: number, type: string, message: string, text = message): object => ({
+  '@type': type, '@message': xmlText(cutText(message, Math.min(messageLimit, most))), '#text': xmlText(cutText(text, most)),
 })
 
 /** What the attempts before the last one said. */
-function attemptsOf({ status, failedAttempts = [] }: TestRecord, { limit }: Shown): Pick<TestCase, 'flakyFailure' | 'rerunFailure'> {
+function attemptsOf({ status, failedAttempts = [] }: TestRecord, { limit, texts }: Shown): Pick<TestCase, 'flakyFailure' | 'rerunFailure'> {
   if (failedAttempts.length === 0 || (status !== 'passed' && status !== 'failed')) return {}
   const attempts = failedAttempts.map((text) => ({
-    '@message': xmlText(cutText(text, messageLimit)), '@type': verdictIn(text)?.class ?? 'check-failed', stackTrace: xmlText(cutText(text, Math.max(limit, messageLimit))),
+    '@message': xmlText(cutText(text, Math.min(messageLimit, texts))), '@type': verdictIn(text)?.class ?? 'check-failed', stackTrace: xmlText(cutText(text, Math.min(Math.max(limit, messageLimit), texts))),
   }))
   return status === 'passed' ? { flakyFailure: attempts } : { rerunFailure: attempts }
 }

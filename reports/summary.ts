@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { LaneRecord, RunRecord } from '../harness/record.ts'
+import type { LaneRecord, RunRecord, VerdictRecord } from '../harness/record.ts'
 import { readTail } from '../harness/stack/log-tails.ts'
 import { cutText } from './head-and-tail.ts'
 import { xmlText } from './xml-text.ts'
@@ -19,32 +19,41 @@ export interface SummaryPlaces {
 
 /** A run as Markdown: lane, verdict and time of each, then each failure with its cause, the next command and its logs folded. */
 export function summaryMarkdown(record: RunRecord, places: SummaryPlaces, limit = summaryLimit): string {
-  let text = ''
+  let blocks: readonly Block[] = []
   for (const lines of tailLines) {
-    text = markdown(record, places, lines)
-    if (Buffer.byteLength(text) <= limit) return text
+    blocks = markdown(record, places, lines)
+    if (bytesOf(blocks) <= limit) return textOf(blocks)
   }
-  return `${Buffer.from(text).subarray(0, limit - 100).toString()}\n\n(cut: the whole is in run.json)\n`
+  // Between two blocks, so that no fence and no fold stays open.
+  const room = limit - 100
+  let bytes = 0
+  const kept = blocks.slice(0, blocks.findIndex((block) => (bytes += bytesOf([block])) > room))
+  return `${textOf(kept)}\n(cut: the whole is in run.json)\n`
 }
 
-function markdown(record: RunRecord, { results, goOn, workspace }: SummaryPlaces, lines: number): string {
+/** Lines that belong together. */
+type Block = readonly string[]
+
+const textOf = (blocks: readonly Block[]): string => blocks.map((lines) => `${lines.join('\n')}\n`).join('')
+const bytesOf = (blocks: readonly Block[]): number => Buffer.byteLength(textOf(blocks))
+
+function markdown(record: RunRecord, { results, goOn, workspace }: SummaryPlaces, lines: number): Block[] {
   const { teardown } = record
   return [
-    `# clone-smoke: ${inline(record.suite)} ${record.outcome}`,
-    '',
-    `Run ${code(record.run)}, ${(record.durationMs / 1000).toFixed(1)} s.`,
-    '',
-    '| lane | verdict | time |',
-    '| --- | --- | --- |',
-    ...record.lanes.map((lane) => `| ${inline(lane.name)} | ${cell(lane)} | ${lane.startedAt === undefined ? '-' : `${(lane.durationMs / 1000).toFixed(1)} s`} |`),
+    [`# clone-smoke: ${inline(record.suite)} ${record.outcome}`],
+    ['', `Run ${code(record.run)}, ${(record.durationMs / 1000).toFixed(1)} s.`],
+    ['', '| lane | verdict | time |', '| --- | --- | --- |'],
+    ...record.lanes.map((lane) => [`| ${inline(lane.name)} | ${cell(lane)} | ${lane.startedAt === undefined ? '-' : `${(lane.durationMs / 1000).toFixed(1)} s`} |`]),
     ...record.lanes.filter(({ status }) => status === 'failed').flatMap((lane) => failure(lane, results, lines)),
-    ...record.errors.flatMap((error) => ['', '## Error outside the lanes', '', ...fenced(error)]),
-    ...listed('Left behind', teardown?.leftovers ?? []),
-    ...listed('Changed outside the sandbox', teardown?.hostChanges ?? []),
-    ...(teardown?.workspaceKept === true ? ['', `The sandbox was kept at ${code(workspace)}. To go on in it:`, '', ...fenced(goOn, 'sh')] : []),
-    '',
-  ].join('\n')
+    ...record.errors.map((error) => ['', '## Error outside the lanes', '', ...fenced(error)]),
+    ...(teardown?.verdict ? [['', `## ❌ teardown: ${inline(teardown.verdict.class)}`, '', ...fenced(teardown.verdict.diagnosis), ...remedyOf(teardown.verdict)]] : []),
+    listed('Left behind', teardown?.leftovers ?? []),
+    listed('Changed outside the sandbox', teardown?.hostChanges ?? []),
+    ...(teardown?.workspaceKept === true ? [['', `The sandbox was kept at ${code(workspace)}. To go on in it:`, '', ...fenced(goOn, 'sh')]] : []),
+  ].filter((block) => block.length > 0)
 }
+
+const remedyOf = (verdict: VerdictRecord | undefined): string[] => verdict?.remedy === undefined ? [] : ['', `Remedy: ${inline(verdict.remedy)}`]
 
 function cell({ status, verdict, reason, purpose }: LaneRecord): string {
   const why = status === 'failed' ? (verdict?.class ?? reason) : reason ?? (purpose === 'set-up' ? 'set-up' : undefined)
@@ -52,15 +61,15 @@ function cell({ status, verdict, reason, purpose }: LaneRecord): string {
   return why === undefined ? sign : `${sign}: ${inline(why)}`
 }
 
-function failure({ name, verdict, reason, reproduce, tests, steps }: LaneRecord, results: string, lines: number): string[] {
+function failure({ name, verdict, reason, reproduce, tests, steps }: LaneRecord, results: string, lines: number): Block[] {
   const own = tests.filter(({ status, message = '' }) => status === 'failed' && !(verdict !== undefined && message.startsWith(`${verdict.class}: ${verdict.diagnosis}`)))
   const logs = [...new Set([...(verdict?.evidence ?? []), ...steps.filter(({ status }) => status === 'failed').flatMap((step) => step.logs)])]
   return [
-    '', `## ❌ ${inline(name)}: ${inline(verdict?.class ?? 'failed')}`, '', ...fenced(verdict?.diagnosis ?? reason ?? ''),
-    ...own.flatMap((test) => ['', `**${inline(test.name)}**`, '', ...fenced(test.message ?? '')]),
-    ...(verdict?.remedy === undefined ? [] : ['', `Remedy: ${inline(verdict.remedy)}`]),
-    ...(reproduce === undefined ? [] : ['', 'Again:', '', ...fenced(reproduce, 'sh')]),
-    ...(lines === 0 ? [] : logs.flatMap((log) => folded(log, results, lines))),
+    ['', `## ❌ ${inline(name)}: ${inline(verdict?.class ?? 'failed')}`, '', ...fenced(verdict?.diagnosis ?? reason ?? '')],
+    ...own.map((test) => ['', `**${inline(test.name)}**`, '', ...fenced(test.message ?? '')]),
+    remedyOf(verdict),
+    ...(reproduce === undefined ? [] : [['', 'Again:', '', ...fenced(reproduce, 'sh')]]),
+    ...(lines === 0 ? [] : logs.map((log) => folded(log, results, lines))),
   ]
 }
 

@@ -166,3 +166,12 @@ test.each([
   expect(line.trimEnd()).toBe(expected)
   expect(columnsOf(line)).toBeLessThanOrEqual(columns)
 })
+
+test('what a program said is no command to GitHub', () => {
+  const lines = progressLines({
+    type: 'step-ended', at: '', lane: 'a', step: 's', status: 'failed', durationMs: 1, budgetMs: 1, logs: [],
+    verdict: { class: 'restart', diagnosis: 'it said:\n::add-mask::a\n\n  ::stop-commands::x\nstd::string ##[group]', evidence: [] },
+  }, plain)
+  expect(lines.filter((line) => /^\s*::|##\[/.test(line))).toEqual([])
+  expect(lines.join('\n')).toContain('std::string')
+})

@@ -174,8 +174,11 @@ function teardownLine(record: RunRecord, paint: Paint): string {
 
 const indent = (text: string, by: string): string[] => text.split('\n').map((line) => by + line)
 
-/** What programs said may hold terminal codes; printed, they would move the cursor or change colours. */
-const plain = (text: string): string => xmlText(text).replaceAll(/[\u007F-\u009F]/g, '')
+/**
+ * What programs said may hold terminal codes; printed, they would move the cursor or change colours. And GitHub would obey
+ * it where a line begins with `::`, or has `##[` (docs.github.com, "Workflow commands"): a blank breaks them.
+ */
+const plain = (text: string): string => xmlText(text).replaceAll(/[\u007F-\u009F]/g, '').replaceAll(/^([^\S\n]*):(?=:)/gm, '$1: ').replaceAll('##[', '## [')
 
 /** A text after a painted title, wrapped. */
 function titled(title: string, between: string, text: string, paint: (title: string) => string): string[] {
