@@ -27,7 +27,7 @@ const secrets = [
   ...key.split('\n').filter((line) => /^[\w+/=]{20,}$/.test(line)),
 ]
 
-test('secrets that a run meets are in none of its files, whoever says them and however', async () => {
+test('secrets that a run meets are in none of its files, whoever says them and however', { timeout: 180_000 }, async () => {
   run = startChildRun(['run', 'start', 'look'], { TOY_FAULT: 'leak', SMOKE_KEEP: 'always', ...planted }, toy)
   expect(await run.ended(), run.output()).toBe(1)
   // As they were written, before the teardown had a look at them.

@@ -89,7 +89,7 @@ export function startChildRun(args: readonly string[], env: Readonly<Record<stri
         await end
       }
       await waitFor(() => (sandboxProcesses().length === 0 ? true : undefined), {
-        deadlineMs: 20_000, otherwise: () => new Error(`still alive: ${sandboxProcesses().join(', ')}`),
+        deadlineMs: 50_000, otherwise: () => new Error(`still alive: ${sandboxProcesses().join(', ')}`),
       })
       rmSync(base, { recursive: true, force: true, maxRetries: 3 })
     },

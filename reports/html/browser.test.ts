@@ -2,11 +2,13 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import type { RunRecord } from '../../harness/record.ts'
 import { findChromium } from './fixtures/chromium.ts'
 import { failedRun, greenRun, writeResults } from './fixtures/run.ts'
 import { reportPage } from './page.ts'
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 120_000 })
 
 const program = findChromium()
 const missing = 'no Chromium on the PATH: install it, e.g. apt-get install chromium'
@@ -69,7 +71,7 @@ const openAll = (page: Page): Promise<void> => page.evaluate(`for (const fold of
 const overflow = (page: Page): Promise<number> => page.evaluate<number>(`document.documentElement.scrollWidth - innerWidth`)
 
 /** A slow machine takes its time. */
-const eventually = <T>(look: () => Promise<T>): ReturnType<typeof expect.poll<T>> => expect.poll(look, { timeout: 20_000 })
+const eventually = <T>(look: () => Promise<T>): ReturnType<typeof expect.poll<T>> => expect.poll(look, { timeout: 60_000 })
 
 const both = [{ name: 'green', width: 1280 }, { name: 'green', width: 390 }, { name: 'failed', width: 1280 }, { name: 'failed', width: 390 }] as const
 
@@ -196,5 +198,13 @@ test.each([{ name: 'green', width: 390 }, { name: 'failed', width: 1280 }])('$na
   await page.locator('details.log summary').first().click()
   expect(await page.locator('details.log pre').first().isVisible()).toBe(true)
   await page.locator('details.call:not([open]) summary, details.step summary').first().click()
+  expect(complaints).toEqual([])
+})
+
+test('an address that ends in half a code of a character is none of the page, which works all the same', async () => {
+  const page = await open('green')
+  await page.goto(`${page.url()}#100%`)
+  await page.reload()
+  expect(await page.getByRole('searchbox').isVisible()).toBe(true)
   expect(complaints).toEqual([])
 })

@@ -5,7 +5,9 @@ export const script = `'use strict';
     for (let element = target; element; element = element.parentElement) if (element.tagName === 'DETAILS') element.open = true;
   };
   const follow = () => {
-    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    let name = location.hash.slice(1);
+    try { name = decodeURIComponent(name); } catch { /* no code of a character, as in #100% */ }
+    const target = document.getElementById(name);
     if (!target) return;
     open(target);
     target.scrollIntoView();
