@@ -116,3 +116,11 @@ test('goes on when its log cannot be written, and says so once', async () => {
   expect(end.lastLines.filter((line) => line.includes('ENOSPC'))).toHaveLength(1)
   expect(end.lastLines.slice(-1)).toEqual(['2'])
 })
+
+test('a token of 8 MB without a newline is taken out, and what comes after it is kept', async () => {
+  const child = await createProcessHost(ledger()).start(command(
+    ['-e', 'process.stdout.write("sk-" + "x".repeat(8 << 20) + "\\n", () => console.log("after it"))'],
+  ))
+  expect(await child.ended).toMatchObject({ exitCode: 0, cause: 'exit' })
+  expect(readFileSync(join(dir, 'out.log'), 'utf8')).toBe('[redacted sk]\nafter it\n')
+})

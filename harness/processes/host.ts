@@ -55,6 +55,8 @@ async function start(command: Command, ledgerFile: string, redactor: Redactor): 
 
   let allRead = false
   const drained = Promise.all([output.read(child.stdout, 'stdout'), output.read(child.stderr, 'stderr')]).then(() => { allRead = true })
+  // It is awaited when the process has ended; until then it may not count as unhandled.
+  drained.catch(() => undefined)
 
   let cause: ProcessEnd['cause'] = 'exit'
   let ending: Promise<unknown> | undefined
@@ -94,8 +96,11 @@ async function start(command: Command, ledgerFile: string, redactor: Redactor): 
     await ending
     // A stray that holds the pipe must not hold us: its session is ended, then the pipe is given a moment.
     if (leader) await endStrays(leader)
-    await Promise.race([drained, quiet(() => lastOutput, () => allRead)])
-    output.close()
+    try {
+      await Promise.race([drained, quiet(() => lastOutput, () => allRead)])
+    } finally {
+      output.close()
+    }
     try {
       if (leader) appendToExistingLedger(ledgerFile, { kind: 'session-ended', leader })
     } catch {
@@ -159,7 +164,7 @@ function openOutput(command: Command, redactor: Redactor, onLine: (line: string,
   let broken = false
   const take = (lines: readonly string[], stream: 'stdout' | 'stderr', redact: (line: string) => string): void => {
     if (!open || lines.length === 0) return
-    const shown = lines.map(redact)
+    const shown = lines.map((line) => safely(redact, line))
     try {
       if (!broken) writeSync(files[stream], `${shown.join('\n')}\n`)
     } catch (error) {
@@ -181,12 +186,13 @@ function openOutput(command: Command, redactor: Redactor, onLine: (line: string,
           rest = lines.pop() ?? ''
           take(lines, name, redact)
           if (rest.length < longestLine) continue
-          const cut = redactor.safeCut(rest)
-          take([rest.slice(0, cut)], name, redact)
-          rest = rest.slice(cut)
+          const { done, rest: next } = redactor.cut(rest)
+          if (done !== '') take([done], name, redact)
+          rest = next
         }
-      } catch {
+      } catch (error) {
         // The pipe broke because the process was ended; what came until then is kept.
+        if (!isOfPipe(error)) throw error
       }
       if (rest !== '') take([rest], name, redact)
     },
@@ -196,6 +202,19 @@ function openOutput(command: Command, redactor: Redactor, onLine: (line: string,
     },
   }
 }
+
+/** A line that cannot be redacted is not written, and costs no other. */
+function safely(redact: (line: string) => string, line: string): string {
+  try {
+    return redact(line)
+  } catch (error) {
+    return `(clone-smoke: a line of ${line.length} characters is left out, its secrets could not be hidden: ${error instanceof Error ? error.message : String(error)})`
+  }
+}
+
+/** What a stream says whose other end is gone; anything else is a fault of ours. */
+const isOfPipe = (error: unknown): boolean =>
+  error instanceof Error && /^(?:EPIPE|ECONNRESET|EIO|EBADF|ABORT_ERR|ERR_STREAM_\w+)$/.test((error as NodeJS.ErrnoException).code ?? '')
 
 function openFile(path: string): number {
   mkdirSync(dirname(path), { recursive: true })

@@ -11,6 +11,10 @@ const window = 8
 const block = 3
 /** From this length on, half of a needle counts as the needle: messages are cut before they get here. Characters. */
 const longEnoughToHalve = 24
+/** What shares so much with a needle is the needle; so no place of a text costs more. Characters. */
+const longestNeeded = 2048
+/** Another needle may begin so far before the end of one that was found. Characters. */
+const overlap = 256
 
 const tableSize = 1 << 16
 
@@ -54,14 +58,14 @@ export class NeedleSearch {
         if (length >= lengthNeeded(needle) && at + length > (best?.end ?? 0)) best = { start: at, end: at + length, name }
       }
       if (best) spans.push(best)
-      at += 1
+      at = Math.max(at + 1, (best?.end ?? 0) - overlap)
     }
     return spans
   }
 }
 
 const lengthNeeded = (needle: string): number =>
-  needle.length < longEnoughToHalve || needle.includes('://') ? needle.length : Math.ceil(needle.length / 2)
+  Math.min(longestNeeded, needle.length < longEnoughToHalve || needle.includes('://') ? needle.length : Math.ceil(needle.length / 2))
 
 function sharedLength(text: string, at: number, needle: string): number {
   let length = 0

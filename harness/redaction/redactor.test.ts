@@ -60,6 +60,56 @@ test.each([
   expect(redactor.text(redactor.text(text))).toBe(redactor.text(text))
 })
 
+const tokens = {
+  sk: 'sk-proj-abcdefghijklmnop', github: `ghp_${'a1'.repeat(18)}`, jwt: 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-_123', bearer: 'Bearer abc.def-123',
+  aws: 'AKIAABCDEFGHIJKLMNOP', npm: `npm_${'x'.repeat(36)}`, slack: 'xoxb-1234567890-a', gitlab: `glpat-${'x'.repeat(20)}`,
+}
+test.each(Object.entries(tokens).flatMap(([name, token]) =>
+  [String.raw`"x\n`, String.raw`"\t`, String.raw`\u001b[32m`, '\u001B[1;32m', 'a%3D', 'KEY_', 'x-', '='].map((before) => ({ name, token, before })),
+))('a token ($name) is taken out after $before', ({ name, token, before }) => {
+  expect(redactor.text(`${before}${token} end`)).toBe(`${before}${name === 'bearer' ? 'Bearer ' : ''}[redacted ${name}] end`)
+})
+
+test.each(Object.entries({
+  sk: 'sk-', github: 'ghp_', gitlab: 'glpat-', npm: 'npm_', slack: 'xoxb-', bearer: 'Bearer 1', basic: 'authorization: Basic ', jwt: 'eyJhbGciOiJIUzI1NiJ9.eyJ',
+}))('a token (%s) of 8 MB is taken out, whole and in pieces', (name, before) => {
+  const text = `<${before}${'x'.repeat(8 << 20)}>`
+  const shown = new RegExp(`^<[\\w: ]{0,24}\\[redacted ${name}\\]>$`)
+  expect(redactor.text(text)).toMatch(shown)
+  expect(redactor.lines()(text)).toMatch(shown)
+  const stream = redactor.bytes()
+  const pieces: Buffer[] = []
+  for (let at = 0; at < text.length; at += 65_536) pieces.push(stream.push(Buffer.from(text.slice(at, at + 65_536))))
+  expect(Buffer.concat([...pieces, stream.end()]).toString()).toMatch(shown)
+})
+
+test('a private key of one line of 8 MB, a password and a named value are taken out', () => {
+  const redact = redactor.lines()
+  redact('-----BEGIN PRIVATE KEY-----')
+  expect(redact('x'.repeat((8 << 20) + 5))).not.toContain('x')
+  for (const text of ['--token ', 'token=', 'secret: "', 'Bearer ']) expect(redactor.strictText(`${text}${'z'.repeat(8 << 20)}`)).not.toContain('z')
+})
+
+// Each took between ten seconds and minutes where time grew with the square of the text; the bound is that of a busy machine.
+test.each(Object.entries({
+  'heads of JWTs': '-eyJaaaaaaaa'.repeat(20_000), 'begins of JWTs': 'eyJ-'.repeat(20_000), 'JWTs of two parts': 'eyJaaaaaaaa.'.repeat(20_000), 'options': '-token'.repeat(20_000), 'dashes': '-'.repeat(20_000),
+  'heads of keys': '-----BEGIN PRIVATE KEY-----'.repeat(2000), 'begins of heads': '-----BEGIN '.repeat(20_000), 'addresses': '://a:'.repeat(20_000), 'bearers': 'Bearer '.repeat(20_000),
+  'assignments': 'token="'.repeat(20_000), 'spaces': `token${' '.repeat(200_000)}`, 'names': 'token'.repeat(40_000),
+}))('%s take time in proportion', (_what, text) => {
+  const began = performance.now()
+  redactor.strictText(text)
+  redactor.lines()(text)
+  expect(performance.now() - began).toBeLessThan(8000)
+})
+
+test('a long secret of one letter takes time in proportion, and all of it is taken out', () => {
+  const long = new Redactor().learn([{ name: 'LONG', value: 'a'.repeat(20_000) }, { name: 'OTHER', value: `${'b'.repeat(9000)}c${'d'.repeat(11_000)}` }])
+  const began = performance.now()
+  expect(long.text('a'.repeat(60_000))).toMatch(/^\[redacted LONG\]a{0,600}$/)
+  long.text('b'.repeat(60_000))
+  expect(performance.now() - began).toBeLessThan(8000)
+})
+
 test.each([
   'pl41n-name', 'port 1 of 1', 'in /ws/keys/a.log', '"required"', 'see /etc/passwd', '123456789',
   '11:45:10 http://127.0.0.1:80/mcp tokens used: keyboard', 'the bearer authentication of tasks', 'npm_config_update_notifier=false', 'a disk-of-the-old-machine-1',
@@ -109,8 +159,9 @@ test('a secret is found wherever the pieces of a file are cut, and other bytes s
 test('a text that goes on is cut before a secret, never in it', () => {
   for (let before = 20_000; before < 20_060; before += 1) {
     const text = `${'.'.repeat(before)}0123456789abcdefghijklmnopqrstuvwxyz${'.'.repeat(16 * 1024 - 20)}`
-    const cut = redactor.safeCut(text)
-    expect(redactor.text(text.slice(0, cut)) + redactor.text(text.slice(cut))).toBe(redactor.text(text))
+    const { done, rest } = redactor.cut(text)
+    expect(done + rest).toBe(text)
+    expect(redactor.text(done) + redactor.text(rest)).toBe(redactor.text(text))
   }
 })
 
@@ -123,7 +174,7 @@ test('secrets that turn up in a workspace are learned, and files that have them 
     writeFileSync(join(root, 'app/.env.local'), 'A_TOKEN="dot-env-1"\nPORT=12345678901\n')
     writeFileSync(join(root, 'named'), 'export B_TOKEN=named-22\n')
     writeFileSync(join(root, 'agent/auth.json'), JSON.stringify({ tokens: { refresh: 'refresh-token-3' }, last: '2026-11-21T00:00:00.000Z' }))
-    expect(learning.refresh().text('dot-env-1 named-22 refresh-token-3 12345678901 2026-11-21T00:00:00.000Z')).toBe('[redacted A_TOKEN] [redacted B_TOKEN] refresh-token-3 12345678901 2026-11-21T00:00:00.000Z')
+    expect(learning.refresh().text('dot-env-1 named-22 refresh-token-3 12345678901 2026-11-21T00:00:00.000Z')).toBe('[redacted A_TOKEN] [redacted B_TOKEN] [redacted auth.json refresh] 12345678901 2026-11-21T00:00:00.000Z')
     writeFileSync(join(root, 'agent/auth.json'), JSON.stringify({ tokens: { refresh: 'refresh-token-of-16' } }))
     writeFileSync(join(root, 'named'), 'B_TOKEN=changed-4\n')
     const files = { 'a.log': 'named-22 and changed-4', 'b.json': '{\n  "a": "refresh-token-of-16"\n}\n', 'c.ndjson': '{"a":"named-22"}\n{"b":1}\n', 'd.log': 'nothing' }
@@ -140,4 +191,20 @@ test('secrets that turn up in a workspace are learned, and files that have them 
 test('a login that is no JSON has no secrets, and a folder that is not there no files', () => {
   expect(secretsInLogin('/no/such/auth.json', 'auth.json')).toEqual([])
   expect(redactFiles('/no/such/folder', redactor)).toEqual([])
+})
+
+test.each(['hunter2hunter\n', 'hunter2hunter\r\n', ' hunter2hunter'])('the secret %j is found without what stands around it', (secret) => {
+  expect(new Redactor().learn([{ name: 'A', value: secret }]).text('said: hunter2hunter.')).toMatch(/^said: ?\[redacted A\]\.$/)
+})
+
+test.each([
+  ['March 7 2026 token', true], ['abcdefgh 12', true], ['a1b2c3d4', true], ['2026-11-21T00:00:00.000Z', false], ['2026-11-21T00:00:00.123456789+01:00', false], ['a1b2c3d', false], ['chatgpt-plan', false],
+])('of a login, %j is a secret: %s', (value, expected) => {
+  const folder = mkdtempSync(join(tmpdir(), 'login-'))
+  try {
+    writeFileSync(join(folder, 'auth.json'), JSON.stringify({ a: value }))
+    expect(secretsInLogin(join(folder, 'auth.json'), 'auth.json').map((one) => one.value)).toEqual(expected ? [value] : [])
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 })

@@ -37,7 +37,8 @@ export class Redactor {
   }
 
   learn(secrets: Iterable<Secret>): this {
-    for (const { name, value } of secrets) {
+    // A newline at its end is of the file that it came from, and seldom said.
+    for (const { name, value } of [...secrets].flatMap((one) => [one, { ...one, value: one.value.trim() }])) {
       if (value.length < shortestSecret || this.#secrets.has(value)) continue
       this.#secrets.set(value, name)
       this.#compiled = undefined
@@ -95,10 +96,12 @@ export class Redactor {
     }
   }
 
-  /** Where a text that goes on may be cut without cutting a secret in two: near its end. */
-  safeCut(text: string): number {
-    const cut = text.length - Math.max(this.#compile().longest, patternWindow)
-    return Math.max(0, this.#spansIn(text, 'characters').find(({ start, end }) => start < cut && end > cut)?.start ?? cut)
+  /**
+   * Cuts a text that goes on near its end, and never in a secret. Of one that is too long to be held, `rest` has the
+   * beginning and the end: it stands for the whole.
+   */
+  cut(text: string): { readonly done: string; readonly rest: string } {
+    return this.#cut(text, this.#spansIn(text, 'characters'))
   }
 
   /** For a file that is read in pieces, wherever they are cut. Bytes that belong to no secret stay as they are. */
@@ -110,11 +113,9 @@ export class Redactor {
       if (!isEnd && rest.length < 2 * hold) return Buffer.alloc(0)
       const spans = this.#spansIn(rest, 'bytes')
       found ||= spans.length > 0
-      const cut = isEnd ? rest.length : rest.length - hold
-      const upTo = spans.find(({ start, end }) => start < cut && end > cut)?.start ?? cut
-      const done = replaced(rest.slice(0, upTo), spans.filter(({ end }) => end <= upTo))
-      rest = rest.slice(upTo)
-      return Buffer.from(done, 'latin1')
+      const { done, rest: next } = isEnd ? { done: rest, rest: '' } : this.#cut(rest, spans)
+      rest = next
+      return Buffer.from(replaced(done, spans.filter(({ end }) => end <= done.length)), 'latin1')
     }
     return {
       push: (piece) => {
@@ -124,6 +125,17 @@ export class Redactor {
       end: () => take(true),
       get found() { return found },
     }
+  }
+
+  #cut(text: string, spans: readonly Span[]): { readonly done: string; readonly rest: string } {
+    const hold = Math.max(this.#compile().longest, patternWindow)
+    const cut = Math.max(0, text.length - hold)
+    const across = spans.find(({ start, end, from = start, to = end }) => from < cut && to > cut)
+    const at = across?.from ?? across?.start ?? cut
+    const rest = text.slice(at)
+    const length = (across?.to ?? across?.end ?? at) - at
+    // What is longer than all that is held was found by its beginning.
+    return { done: text.slice(0, at), rest: length <= 2 * hold ? rest : rest.slice(0, hold) + rest.slice(length - 1) }
   }
 
   #spansIn(text: string, kind: 'characters' | 'bytes'): Span[] {
@@ -168,7 +180,12 @@ function merged(spans: Span[]): Span[] {
   const all: Span[] = []
   for (const span of spans.sort((a, b) => a.start - b.start || b.end - a.end)) {
     const last = all.at(-1)
-    if (last && span.start < last.end) all[all.length - 1] = { ...last, end: Math.max(last.end, span.end) }
+    if (last && span.start < last.end) {
+      all[all.length - 1] = {
+        ...last, end: Math.max(last.end, span.end),
+        from: Math.min(last.from ?? last.start, span.from ?? span.start), to: Math.max(last.to ?? last.end, span.to ?? span.end),
+      }
+    }
     else all.push(span)
   }
   return all

@@ -49,11 +49,16 @@ export function secretsInEnvironmentFile(file: string, root?: string): Secret[] 
   return secretsIn(Object.entries(parseEnv(readText(file))), root)
 }
 
-/** Every long text in a JSON file that holds nothing but a login, such as an agent's auth.json. */
+/** As JSON has it: `2026-11-21T00:00:00.000Z`. */
+const timestamp = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?$/
+/** A word of a login's own: `chatgpt`, `access-token`. */
+const words = new RegExp(`^(?=.{0,${longestWords}}$)[a-z]+(?:[ _-][a-z]+)*$`)
+
+/** Every text of at least eight characters in a JSON file that holds nothing but a login, such as an agent's auth.json; no word and no time. */
 export function secretsInLogin(file: string, shown: string): Secret[] {
   const found: Secret[] = []
   const collect = (value: unknown, key: string): void => {
-    if (typeof value === 'string' && value.length >= 2 * shortestSecret && Number.isNaN(Date.parse(value))) found.push({ name: `${shown} ${key}`, value })
+    if (typeof value === 'string' && value.trim().length >= shortestSecret && !timestamp.test(value) && !words.test(value)) found.push({ name: `${shown} ${key}`, value })
     else if (typeof value === 'object' && value !== null) for (const [name, inner] of Object.entries(value)) collect(inner, name)
   }
   try {

@@ -6,6 +6,8 @@ for (const secret of JSON.parse(texts)) {
   const inJson = JSON.stringify(secret).slice(1, -1)
   const forms = [
     secret, `{"said":"${inJson}"}`, JSON.stringify({ text: JSON.stringify({ said: secret }) }), encodeURIComponent(secret),
+    // Right after the end of an escape of JSON, of a terminal and of a URL, and of a name.
+    `"x\\n${inJson}"`, `\\t${inJson}`, `\u001B[32m${secret}`, `a%3D${encodeURIComponent(secret)}`, `KEY_${secret}`,
     ...['', 'x', 'xy'].flatMap((before) => ['base64', 'base64url'].map((encoding) => Buffer.from(`${before}${secret} and more`).toString(encoding))),
   ]
   for (const form of forms) {
