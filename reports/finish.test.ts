@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { reproduceCommand } from './finish.ts'
+import { goOnCommand } from '../harness/go-on.ts'
+import { redacted, reproduceCommand } from './finish.ts'
 
 test.each([
   [{}, 'SMOKE_KEEP=failed npx vitest run a.smoke'],
@@ -7,4 +8,8 @@ test.each([
   [{ SMOKE_SOURCE_STACK: '/repo#main', SMOKE_AGENT_BIN: "/it's here" }, "SMOKE_SOURCE_STACK=/repo#main SMOKE_AGENT_BIN='/it'\\''s here' SMOKE_KEEP=failed npx vitest run a.smoke"],
 ])('%j is repeated as it was', (env, command) => {
   expect(reproduceCommand('a', env)).toBe(command)
+})
+
+test.each([(env: NodeJS.ProcessEnv) => reproduceCommand('a', env), (env: NodeJS.ProcessEnv) => goOnCommand('/w', env)])('a command to type holds no password of a source', (command) => {
+  expect(redacted(command({ SMOKE_SOURCE_STACK: 'https://me:pl4nted-w0rd@host/repo#main' }))).toContain('SMOKE_SOURCE_STACK=https://me:[redacted password]@host/repo')
 })

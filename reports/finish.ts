@@ -44,7 +44,7 @@ export default function setup(project: TestProject): () => void {
 function report(vitest: Vitest, runFile: RunFile, interrupted: boolean): void {
   const { results, workspace, junitAttachments } = runFile
   const record = recordOf(vitest, runFile, interrupted)
-  const goOn = goOnCommand(workspace, process.env)
+  const goOn = redacted(goOnCommand(workspace, process.env))
   const attempts: [what: string, work: () => readonly string[]][] = [
     ['a long file could not be shortened', () => trimFiles(results)],
     ['the reports could not be written', () => writeReports(record, results, { attachments: junitAttachments, workspace, goOn })],
@@ -98,9 +98,12 @@ function recordOf(vitest: Vitest, runFile: RunFile, interrupted: boolean): RunRe
     errors: vitest.state.getUnhandledErrors().map((error) => messageOf(error as SerializedError)),
     interrupted,
     // The lane of a run that goes on has no spec of its own.
-    reproduce: (lane) => lane === 'resume' ? goOnCommand(runFile.workspace, process.env) : reproduceCommand(lane, process.env),
+    reproduce: (lane) => redacted(lane === 'resume' ? goOnCommand(runFile.workspace, process.env) : reproduceCommand(lane, process.env)),
   })))
 }
+
+/** A command for the terminal and the reports: a source may be an address with a password. */
+export const redacted = (command: string): string => redactorOfThisProcess().text(command)
 
 /** What clone-smoke sets itself, and what must not be the same the next time. */
 const notRepeated = new Set([

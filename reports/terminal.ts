@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { isAbsolute, join, relative } from 'node:path'
 import type { LaneRecord, ProgressEvent, RunRecord } from '../harness/record.ts'
+import { redactorOfThisProcess } from '../harness/redaction/of-this-process.ts'
 import { shellWord } from '../harness/shell-word.ts'
 import { readTail } from '../harness/stack/log-tails.ts'
 import { columnsOf, cutToColumns, padToColumns, wrapped } from './columns.ts'
@@ -149,8 +150,10 @@ function lastWords({ steps, verdict }: LaneRecord, placeOf: (evidence: string) =
   if (why.includes('last lines:')) return []
   const failed = steps.find(({ status }) => status === 'failed')
   const logs = [...(failed?.logs ?? []), ...(verdict?.evidence ?? [])].filter((file) => file.endsWith('.log') && !file.includes('diagnosis'))
+  // Where the results have no copy, it is the workspace's own log, which has secrets.
+  const redact = redactorOfThisProcess().lines()
   for (const log of logs) {
-    const said = readTail(placeOf(log))?.lines.filter((line) => line.trim() !== '').slice(-tailLines) ?? []
+    const said = readTail(placeOf(log), redact)?.lines.filter((line) => line.trim() !== '').slice(-tailLines) ?? []
     if (said.length > 0) return [`  ${paint.faint(`last lines of ${log}`)}`, ...said.map((line) => paint.faint(`  | ${plain(line)}`))]
   }
   return []

@@ -1,3 +1,4 @@
+import { redactorOfThisProcess } from '../redaction/of-this-process.ts'
 import type { Verdict } from '../verdict.ts'
 import type { Clues, Diagnoser } from './diagnoser.ts'
 
@@ -49,5 +50,6 @@ const lastLines = 40
 /** The first line that matches, in the diagnosis or the ends of the logs that are its evidence. */
 function lineWith(pattern: RegExp, { diagnosis, evidence }: Verdict, { tail }: Clues, most = Infinity): string | undefined {
   const lines = [diagnosis, ...evidence.filter((path) => path.endsWith('.log')).map(tail)].flatMap((text) => text.trimEnd().split('\n').slice(-most))
-  return lines.find((line) => pattern.test(line))?.trim().slice(0, 300)
+  const line = lines.find((one) => pattern.test(one))?.trim()
+  return line === undefined ? undefined : redactorOfThisProcess().text(line).slice(0, 300)
 }

@@ -22,3 +22,8 @@ test('a stack that does not answer is left after the bound, and told to stop', a
 test('what the look throws comes through', async () => {
   await expect(takeSnapshot(() => Promise.reject(new Error('refused')))).rejects.toThrow('refused')
 })
+
+test('a name that is cut holds no part of a secret', async () => {
+  const { tools } = await takeSnapshot(() => Promise.resolve({ tools: [`${'x'.repeat(290)} ghp_${'a1'.repeat(18)}`] }))
+  expect(tools).toEqual([`${'x'.repeat(290)} [redacted`])
+})

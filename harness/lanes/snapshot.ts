@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SnapshotRecord } from '../record.ts'
+import { redactorOfThisProcess } from '../redaction/of-this-process.ts'
 
 /** A stack that does not answer must not hold up the run. Milliseconds. */
 const lookMs = 2000
@@ -28,6 +29,6 @@ export async function takeSnapshot(look: (signal: AbortSignal) => Promise<Readon
 }
 
 function bounded(names: readonly string[]): string[] {
-  const sorted = names.map((name) => name.slice(0, lengthLimit)).toSorted()
+  const sorted = names.map((name) => redactorOfThisProcess().text(name).slice(0, lengthLimit)).toSorted()
   return sorted.length <= nameLimit ? sorted : [...sorted.slice(0, nameLimit), `... and ${sorted.length - nameLimit} more`]
 }

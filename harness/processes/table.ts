@@ -61,9 +61,9 @@ export function identify(pid: number): ProcessIdentity | undefined {
   return info && { pid, startTime: info.startTime }
 }
 
-/** The command line for messages, at most 200 characters. */
-export function commandOf(pid: number): string {
-  return readText(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim().slice(0, 200)
+/** The command line for messages, at most 200 characters. `redact` takes the secrets out of it before it is cut. */
+export function commandOf(pid: number, redact = (text: string): string => text): string {
+  return redact(readText(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim()).slice(0, 200)
 }
 
 /** True when the process was started with exactly `name=value` in its environment. */

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -206,5 +206,25 @@ test.each([
     expect(secretsInLogin(join(folder, 'auth.json'), 'auth.json').map((one) => one.value)).toEqual(expected ? [value] : [])
   } finally {
     rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+test('a folder that cannot be read and a file that cannot be written cost a sentence each, and nothing of the others', () => {
+  const root = mkdtempSync(join(tmpdir(), 'redact-'))
+  try {
+    mkdirSync(join(root, 'a.log.new'))
+    mkdirSync(join(root, 'b'))
+    writeFileSync(join(root, 'a.log'), 'hunter22')
+    writeFileSync(join(root, 'b', 'c.ndjson'), `{"a":"hunter22"}\n${`{"b":"${'y'.repeat(500)} ü"}\n`.repeat(5000)}{"c":"hunter22`)
+    expect(redactFiles(root, redactor)).toEqual([expect.stringContaining('a.log ') as string])
+    expect(existsSync(join(root, 'a.log')) && readFileSync(join(root, 'a.log'), 'utf8').includes('hunter22')).toBe(false)
+    const text = readFileSync(join(root, 'b', 'c.ndjson'), 'utf8')
+    expect(text).toMatch(/^\{"a":"\[redacted DB_PASSWORD\]"\}\n/)
+    expect(text.endsWith('{"c":"[redacted DB_PASSWORD]')).toBe(true)
+    expect(text.split('ü"}\n')).toHaveLength(5001)
+    // A file where a folder was: what cannot be looked at is said, whoever asks.
+    expect(redactFiles(join(root, 'b', 'c.ndjson'), redactor)).toEqual([expect.stringContaining('could not be looked at') as string])
+  } finally {
+    rmSync(root, { recursive: true, force: true })
   }
 })

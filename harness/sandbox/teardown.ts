@@ -66,7 +66,7 @@ export async function tearDown(ending: Ending): Promise<Ended> {
   if (progress !== '') {
     const recorder = new Recorder(paths.progress, redactor)
     recorder.add({ type: 'teardown-started' })
-    await attempt('the processes could not be recorded', () => { recorder.add({ type: 'processes', processes: processesOf(paths.ledger) }) }, problems)
+    await attempt('the processes could not be recorded', () => { recorder.add({ type: 'processes', processes: processesOf(paths.ledger, (text) => redactor.text(text)) }) }, problems)
   }
   if (!leaveRunning) {
     await attempt('the ledger could not be finished', async () => {
@@ -85,7 +85,7 @@ export async function tearDown(ending: Ending): Promise<Ended> {
   // A worker that was told to stop may have had the last word.
   if (progress !== '') await attempt('the progress could not be read', () => { progress = readFileSync(paths.progress, 'utf8') }, problems)
   // While the workspace still tells what its secrets are.
-  problems.push(...redactFiles(results, redactor.refresh()))
+  await attempt('the results could not be redacted', () => { problems.push(...redactFiles(results, redactor.refresh())) }, problems)
   if (!keep) {
     // From here on nobody keeps it: whoever finds a part of it removes the rest. It goes all the same where a full disk forbids to say so.
     await attempt('that the workspace goes could not be recorded', () => {
@@ -112,9 +112,9 @@ export async function tearDown(ending: Ending): Promise<Ended> {
 const processLimit = 200
 
 /** The sandbox's processes as they stand, oldest first. */
-function processesOf(ledger: string): ProcessRecord[] {
+function processesOf(ledger: string, redact: (text: string) => string): ProcessRecord[] {
   const owned = ownedProcesses(readLedger(ledger), { harness: false, children: false })
-  return detailsOf(owned).toSorted((a, b) => a.startedAt - b.startedAt).slice(0, processLimit).map(({ pid, ppid, command, memoryKb, startedAt }) => ({
+  return detailsOf(owned, redact).toSorted((a, b) => a.startedAt - b.startedAt).slice(0, processLimit).map(({ pid, ppid, command, memoryKb, startedAt }) => ({
     pid, ppid, command, memoryBytes: memoryKb * 1024, ageMs: Math.max(0, Math.round(Date.now() - startedAt)),
   }))
 }
@@ -137,5 +137,5 @@ function portsStillHeld(ports: Readonly<Record<string, number>>): string[] {
   const young = (pid: number): boolean => pid !== process.pid && (readProcess(pid)?.startTime ?? 0) >= (own?.startTime ?? 0)
   const listeners = listenersOf(young)
   return Object.entries(ports).flatMap(([name, port]) =>
-    listeners.filter((listener) => listener.port === port).map(({ pid }) => `port ${port} (${name}) is held by process ${pid}: ${commandOf(pid)}`))
+    listeners.filter((listener) => listener.port === port).map(({ pid }) => `port ${port} (${name}) is held by process ${pid}: ${commandOf(pid, (text) => redactorOfThisProcess().text(text))}`))
 }

@@ -43,11 +43,11 @@ export async function diagnose(
   const shown = relative(view.root, path)
 
   // Processes first: what is started here for a look must not be among them.
-  const processes = attempt(() => detailsOf(view.processes()))
+  const redactor = (request.redactor ?? new Redactor({ root: view.root })).refresh().learnFrom(view.env).learnFrom(process.env)
+  const processes = attempt(() => detailsOf(view.processes(), (text) => redactor.text(text)))
   const holders = attempt(() => portHolders(Object.values(view.ports), view.processes))
   const { pm2Home } = stack
-  const redactor = (request.redactor ?? new Redactor({ root: view.root })).refresh()
-  for (const environment of [view.env, process.env, ...(processes.value ?? []).map((one) => Object.fromEntries(one.environment ?? []))]) redactor.learnFrom(environment)
+  for (const { environment } of processes.value ?? []) redactor.learnFrom(Object.fromEntries(environment ?? []))
   // What is asked may be silent; the logs are not to suffer for it.
   const askMs = leftMs() * bounds.askShare
   const answerMs = askMs * 0.9

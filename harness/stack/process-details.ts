@@ -13,8 +13,11 @@ export interface ProcessDetails extends ProcessInfo {
   readonly environment: ReadonlyMap<string, string> | undefined
 }
 
-/** Looks closer at processes; those that have ended meanwhile are left out. */
-export function detailsOf(processes: readonly ProcessInfo[]): ProcessDetails[] {
+/**
+ * Looks closer at processes; those that have ended meanwhile are left out.
+ * @param redact takes the secrets out of a command line, before it is cut
+ */
+export function detailsOf(processes: readonly ProcessInfo[], redact?: (text: string) => string): ProcessDetails[] {
   const bootedAt = Date.now() - Number(read('/proc/uptime').split(' ')[0]) * 1000
   return processes.flatMap((info) => {
     const state = stateOf(info.pid)
@@ -24,7 +27,7 @@ export function detailsOf(processes: readonly ProcessInfo[]): ProcessDetails[] {
       // Clock ticks are hundredths of a second in everything the kernel shows (USER_HZ, time(7)).
       startedAt: bootedAt + info.startTime * 10,
       memoryKb: Number(/^VmRSS:\s+(\d+)/m.exec(read(`/proc/${info.pid}/status`))?.[1] ?? 0),
-      command: commandOf(info.pid),
+      command: commandOf(info.pid, redact),
       environment: environmentOf(info.pid),
     }]
   })

@@ -21,8 +21,10 @@ export interface Places {
   readonly discovered: string
   /** What the stand-in servers offer. */
   readonly standIns: string
-  /** What the agent's bridge received and answered. */
+  /** What the agent's bridge received and answered, with its secrets: outside the logs, which are kept as they are. */
   readonly wire: string
+  /** The same without secrets. */
+  readonly wireCopy: string
   readonly clientRepository: string
 }
 
@@ -43,7 +45,8 @@ export function placesIn({ root, logs }: Pick<WorkspacePaths, 'root' | 'logs'>):
     proxyBinary: join(proxy, 'build', 'mcp-proxy'),
     discovered: join(stateHome, 'discovered_servers.json'),
     standIns: join(root, 'stand-ins'),
-    wire: join(logs, 'bridge-wire.ndjson'),
+    wire: join(root, 'bridge-wire.ndjson'),
+    wireCopy: join(logs, 'bridge-wire.ndjson'),
     clientRepository: join(root, 'client'),
   }
 }

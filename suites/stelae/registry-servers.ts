@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { z } from 'zod'
+import { redactorOfThisProcess } from '../../harness/redaction/of-this-process.ts'
 import type { StepContext } from '../../harness/suite.ts'
 import { clientName } from '../../helpers/mcp-client.ts'
 import { cacheDirectory, keyOf, madeOnce, untilAborted } from './cached.ts'
@@ -165,7 +166,7 @@ async function command({ start }: Starter, { apps }: Places, one: RegistryServer
   const errors: string[] = []
   const { ended } = await start({ name: `server-${one.server}`, file, args, cwd: apps, onLine: (line) => { if (/error/i.test(line) && !line.includes('A complete log of this run')) errors.push(line) } })
   const { exitCode, lastLines } = await ended
-  if (exitCode !== 0) throw new Error(`\`${[basename(file), ...args.filter((word) => !word.startsWith('/')).slice(0, 3)].join(' ')}\` exited with ${String(exitCode)}: ${(errors.length > 0 ? errors : lastLines).slice(-4).map((line) => line.slice(0, 160)).join('; ') || 'no output'}`)
+  if (exitCode !== 0) throw new Error(`\`${[basename(file), ...args.filter((word) => !word.startsWith('/')).slice(0, 3)].join(' ')}\` exited with ${String(exitCode)}: ${(errors.length > 0 ? errors : lastLines).slice(-4).map((line) => redactorOfThisProcess().text(line).slice(0, 160)).join('; ') || 'no output'}`)
   return lastLines
 }
 

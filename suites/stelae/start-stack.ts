@@ -81,7 +81,7 @@ async function lastWords({ paths, run }: StepContext, server: string): Promise<{
     await run({ name: `server-${server}`, file: command, args, cwd: proxy, env: { ...environmentIn(readFileSync(environmentFile, 'utf8')), ...env }, deadlineMs: 10_000, onLine: (line) => { if (line.trim() !== '') lines.push(line) } })
     return { evidence: [] }
   } catch (error) {
-    return { words: lines.at(-1)?.slice(0, 300) ?? 'nothing', evidence: error instanceof VerdictError ? error.verdict.evidence : [] }
+    return { words: redactorOfThisProcess().text(lines.at(-1) ?? 'nothing').slice(0, 300), evidence: error instanceof VerdictError ? error.verdict.evidence : [] }
   }
 }
 

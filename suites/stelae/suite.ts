@@ -19,6 +19,7 @@ import { placesIn } from './places.ts'
 import { writableModules } from './proxy-build.ts'
 import { hostPython } from './python.ts'
 import { suite, type Up } from './states.ts'
+import { copyWire } from './wire-copy.ts'
 
 /** What package managers of the user's may need to reach their registries. */
 const registryVariables = [
@@ -117,7 +118,10 @@ function wireAgent(facts: Up, { paths, ports, env }: StepContext): AgentWiring {
         },
       }, places.wire),
     },
-    receivedCalls: () => Promise.resolve(tappedCalls(places.wire)),
+    receivedCalls: () => {
+      copyWire(places)
+      return Promise.resolve(tappedCalls(places.wire))
+    },
   }
 }
 

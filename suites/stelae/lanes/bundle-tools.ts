@@ -56,7 +56,7 @@ export const bundleTools = lane({
       const missing = facts.tools.filter((name) => !listed.includes(name))
       if (missing.length === 0) return Promise.resolve()
       throw fail('catalog', `the bridge offered the agent ${listed.length === 0 ? 'no tools' : listed.join(', ')}; the proxy offers ${missing.join(', ')} as well`, {
-        evidence: [placesIn(paths).wire], remedy: 'a bridge that starts before the proxy is ready stays with tools of its own',
+        evidence: [placesIn(paths).wireCopy], remedy: 'a bridge that starts before the proxy is ready stays with tools of its own',
       })
     })
     return facts
