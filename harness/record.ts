@@ -191,6 +191,23 @@ export const runRecord = z.object({
   teardown: z.object({ durationMs: z.number(), ended: z.number(), leftovers: z.array(z.string()), hostChanges: z.array(z.string()), workspaceKept: z.boolean(), processesKept: z.boolean(), verdict: verdictRecord.optional() }).nullable(),
 })
 
+let words: ReadonlySet<string> | undefined
+
+/** The names and fixed values that records are made of, such as `startedAt`: everybody knows them, and a record without them is none. */
+export function wordsOfRecords(): ReadonlySet<string> {
+  if (words) return words
+  const found = new Set<string>()
+  const collect = (schema: unknown): void => {
+    if (Array.isArray(schema)) schema.forEach(collect)
+    if (typeof schema !== 'object' || schema === null) return
+    const { properties = {}, enum: values = [], const: value } = schema as { properties?: object; enum?: unknown[]; const?: unknown }
+    for (const word of [...Object.keys(properties), ...values, value]) if (typeof word === 'string') found.add(word)
+    Object.values(schema).forEach(collect)
+  }
+  for (const schema of [runRecord, progressEvent]) collect(z.toJSONSchema(schema))
+  return words = found
+}
+
 export type ProgressEvent = z.infer<typeof progressEvent>
 export type VerdictRecord = z.infer<typeof verdictRecord>
 export type FindingRecord = z.infer<typeof findingRecord>

@@ -181,7 +181,7 @@ test('the last words of a log that only the workspace has hold no secret', () =>
   try {
     writeFileSync(join(workspace, 'app.log'), `it said ghp_${'a1'.repeat(18)}\n`)
     const lane: LaneRecord = { name: 'b', purpose: 'selected', status: 'failed', durationMs: 1, startedAt: at, steps: [], tests: [], verdict: { class: 'drift', diagnosis: 'odd', evidence: ['app.log'] } }
-    const record: RunRecord = { schema: 1, run: 'r', suite: 'toy', outcome: 'failed', startedAt: at, durationMs: 1, facts: {}, notes: [], errors: [], lanes: [lane], teardown: undefined }
+    const record: RunRecord = { schema: 1, run: 'r', suite: 'toy', outcome: 'failed', startedAt: at, durationMs: 1, facts: {}, notes: [], errors: [], lanes: [lane], teardown: null }
     expect(closingLines(record, { results: '/no/results', workspace, cwd: '/', goOn: '' }, plain).join('\n')).toContain('  | it said [redacted github]\n')
   } finally {
     rmSync(workspace, { recursive: true, force: true })

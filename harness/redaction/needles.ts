@@ -36,7 +36,9 @@ export class NeedleSearch {
         this.#shift[hash] = Math.min(this.#shift[hash] ?? 0, window - block - at)
       }
       const last = hashAt(needle.text, window - block)
-      this.#byBlock.set(last, [...(this.#byBlock.get(last) ?? []), needle])
+      const bucket = this.#byBlock.get(last)
+      if (bucket) bucket.push(needle)
+      else this.#byBlock.set(last, [needle])
     }
     this.#empty = this.#byBlock.size === 0
   }

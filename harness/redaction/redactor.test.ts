@@ -23,7 +23,7 @@ test.each(['PATH', 'PM2_HOME', 'PORT', 'GIT_AUTHOR_NAME', 'XAUTHORITY', 'BYPASS_
 
 test.each([
   ['hunter22', true], ['correct-horse-battery', true], ['1234567890', true], ['/no/such/path+1234', true],
-  ['short', false], ['required', false], ['bundle-tools', false], ['123456789', false], ['/etc/passwd', false], ['/ws/a', false], ['         1', false],
+  ['startedAt', false], ['2026-11-21', false], ['2026-11-21T10:00:00.000Z', false], ['/tmp/not-there-yet.json', false], ['short', false], ['required', false], ['bundle-tools', false], ['123456789', false], ['/etc/passwd', false], ['/ws/a', false], ['         1', false],
 ])('%j can be a secret: %s', (text, expected) => {
   expect(isSecretValue(text, '/ws')).toBe(expected)
 })
@@ -90,24 +90,25 @@ test('a private key of one line of 8 MB, a password and a named value are taken 
   for (const text of ['--token ', 'token=', 'secret: "', 'Bearer ']) expect(redactor.strictText(`${text}${'z'.repeat(8 << 20)}`)).not.toContain('z')
 })
 
-// Each took between ten seconds and minutes where time grew with the square of the text; the bound is that of a busy machine.
+// Where time grew with the square of the text, each took minutes: longer than a test may.
 test.each(Object.entries({
-  'heads of JWTs': '-eyJaaaaaaaa'.repeat(20_000), 'begins of JWTs': 'eyJ-'.repeat(20_000), 'JWTs of two parts': 'eyJaaaaaaaa.'.repeat(20_000), 'options': '-token'.repeat(20_000), 'dashes': '-'.repeat(20_000),
-  'heads of keys': '-----BEGIN PRIVATE KEY-----'.repeat(2000), 'begins of heads': '-----BEGIN '.repeat(20_000), 'addresses': '://a:'.repeat(20_000), 'bearers': 'Bearer '.repeat(20_000),
-  'assignments': 'token="'.repeat(20_000), 'spaces': `token${' '.repeat(200_000)}`, 'names': 'token'.repeat(40_000),
+  'heads of JWTs': '-eyJaaaaaaaa'.repeat(80_000), 'begins of JWTs': 'eyJ-'.repeat(80_000), 'JWTs of two parts': 'eyJaaaaaaaa.'.repeat(80_000), 'options': '-token'.repeat(80_000), 'dashes': '-'.repeat(80_000),
+  'heads of keys': '-----BEGIN PRIVATE KEY-----'.repeat(8000), 'begins of heads': '-----BEGIN '.repeat(80_000), 'addresses': '://a:'.repeat(80_000), 'bearers': 'Bearer '.repeat(80_000),
+  'assignments': 'token="'.repeat(80_000), 'spaces': `token${' '.repeat(400_000)}`, 'names': 'token'.repeat(80_000),
 }))('%s take time in proportion', (_what, text) => {
-  const began = performance.now()
-  redactor.strictText(text)
-  redactor.lines()(text)
-  expect(performance.now() - began).toBeLessThan(8000)
+  expect(redactor.strictText(text)).not.toBe('')
+  expect(redactor.lines()(text)).not.toBe('')
+})
+
+test('a thousand secrets that begin alike are learned and found', () => {
+  const many = new Redactor().learnFrom(Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`V_TOKEN_${index}`, `value-of-${index}-"\\/<>-${'x'.repeat(index % 7)}`])))
+  expect(many.text('it is value-of-7-"\\/<>-')).toBe('it is [redacted V_TOKEN_7]')
 })
 
 test('a long secret of one letter takes time in proportion, and all of it is taken out', () => {
   const long = new Redactor().learn([{ name: 'LONG', value: 'a'.repeat(20_000) }, { name: 'OTHER', value: `${'b'.repeat(9000)}c${'d'.repeat(11_000)}` }])
-  const began = performance.now()
   expect(long.text('a'.repeat(60_000))).toMatch(/^\[redacted LONG\]a{0,600}$/)
-  long.text('b'.repeat(60_000))
-  expect(performance.now() - began).toBeLessThan(8000)
+  expect(long.text('b'.repeat(60_000))).toMatch(/^(?:\[redacted OTHER\])?b*$/)
 })
 
 test.each([

@@ -1,5 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { parseEnv } from 'node:util'
+import { wordsOfRecords } from '../record.ts'
 
 /** A value that must not be written down, and what stands in its place: `[redacted NAME]`. */
 export interface Secret {
@@ -17,12 +19,16 @@ export function isSecretName(name: string): boolean {
   return /TOKEN|SECRET|KEY|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|COOKIE|AUTHORI[SZ]ATION|AUTH(?!OR)|(?:^|_)PASS(?:_|$)/i.test(name)
 }
 
-/** False for what is no secret whatever its name is: words, small numbers, paths that are there or begin with `root`. */
+/** False for what is no secret whatever its name is: words, small numbers, dates, paths in a directory that is there or below `root`. */
 export function isSecretValue(value: string, root?: string): boolean {
   if (value.trim().length < shortestSecret || /^\d{1,9}$/.test(value)) return false
   if (value.length <= longestWords && /^[a-z]+([ _-][a-z]+)*$/.test(value)) return false
-  return !(root !== undefined && value.startsWith(root)) && !(value.startsWith('/') && !value.includes('\0') && existsSync(value))
+  if (timestamp.test(value) || wordsOfRecords().has(value)) return false
+  return !(root !== undefined && value.startsWith(root)) && !isPath(value)
 }
+
+/** What is not there yet, but may be made where it says. */
+const isPath = (value: string): boolean => value.startsWith('/') && !value.includes('\0') && (existsSync(value) || (dirname(value) !== '/' && existsSync(dirname(value))))
 
 /** The secrets among variables: by their names, and passwords in addresses whatever the name. */
 export function secretsIn(variables: Iterable<readonly [string, string | undefined]>, root?: string): Secret[] {
