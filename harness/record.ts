@@ -94,6 +94,12 @@ export const processRecord = z.object({
   ageMs: z.number(),
 })
 
+/** A promise that the system under test did not keep. */
+export const promiseRecord = z.object({
+  lane: z.string(), step: z.string(), id: z.string(), section: z.string(), promised: z.string(), happened: z.string(),
+  severity: z.enum(['high', 'low', 'unclear']), reproduce: z.string(), expected: z.boolean(),
+})
+
 const at = z.iso.datetime()
 const status = z.enum(['passed', 'failed', 'skipped'])
 
@@ -115,6 +121,7 @@ export const progressEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('step-slow'), at, lane: z.string(), step: z.string(), elapsedMs: z.number(), budgetMs: z.number() }),
   /** Something a person should know that is no failure: an adaptation, a collector that is not there, another attempt. */
   z.object({ type: z.literal('note'), at, text: z.string() }),
+  promiseRecord.extend({ type: z.literal('finding'), at }),
   /** The run stops for a person to do what the agent would do; the stack is left running. */
   z.object({ type: z.literal('paused'), at, lane: z.string(), stage: z.string(), file: z.string() }),
   z.object({ type: z.literal('lane-ended'), at, lane: z.string(), status, durationMs: z.number(), verdict: verdictRecord.optional(), reason: z.string().optional(),
@@ -183,6 +190,8 @@ export const runRecord = z.object({
   /** Where the run waits for a person. */
   paused: z.object({ lane: z.string(), stage: z.string(), file: z.string() }).optional(),
   lanes: z.array(laneRecord),
+  /** Promises that were not kept. */
+  findings: z.array(promiseRecord).optional(),
   /** Errors that belong to no lane. */
   errors: z.array(z.string()),
   samples: z.array(sampleRecord.extend({ at: z.string() })).optional(),
@@ -219,6 +228,7 @@ export type ConversationRecord = z.infer<typeof conversationRecord>
 export type ObservedCallRecord = z.infer<typeof observedCallRecord>
 export type ReceivedCallRecord = z.infer<typeof receivedCallRecord>
 export type StageRecord = z.infer<typeof stageRecord>
+export type PromiseRecord = z.infer<typeof promiseRecord>
 export type StepRecord = z.infer<typeof stepRecord>
 export type LaneRecord = z.infer<typeof laneRecord>
 export type TestRecord = z.infer<typeof testRecord>

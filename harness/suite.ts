@@ -56,6 +56,35 @@ export interface StepDefinition {
   readonly failsAs: VerdictClass
 }
 
+/** A step whose failure makes the lane red at its end; the next one runs all the same. */
+export interface CheckDefinition extends Omit<StepDefinition, 'kind'> {
+  readonly kind: 'check'
+}
+
+/** A promise that the system under test does not keep, for the people who make it. */
+export interface Finding {
+  /** The same in every run in which it happens, e.g. `kill-answers-500`; expectations name it. */
+  readonly id: string
+  /** Where the promise stands, e.g. `3.7`. */
+  readonly section: string
+  readonly promised: string
+  /** What came instead: request, answer, log. */
+  readonly happened: string
+  /** `unclear`: the promise is worded for something that is there under another name, or says too little. */
+  readonly severity: 'high' | 'low' | 'unclear'
+  /** What to type to see it, a line each. */
+  readonly reproduce: string
+}
+
+/** A finding that this version is known to give: it does not make a run red, and its absence does. */
+export interface ExpectedFinding {
+  /** Name of the step that gives it. */
+  readonly step: string
+  readonly id: string
+  /** It depends on timing: its absence says nothing. */
+  readonly sometimes?: boolean
+}
+
 /** A call the agent is asked to make, and the proof that it mattered. */
 export interface ExpectedCall<Facts> {
   readonly server: string
@@ -153,11 +182,15 @@ export interface StepContext {
   readonly undo: (command: { name: string; file: string; args: readonly string[]; cwd: string; whilePidFile?: string }) => void
   /** Records a value worth keeping: a commit id, a version. */
   readonly fact: (name: string, value: string) => void
+  /** Records a promise that was not kept. The step goes on, and has failed at its end unless the suite expects the finding. */
+  readonly finding: (finding: Finding) => void
   /** Tells people something that is no failure: what was arranged for the stack, and why; what looks odd. */
   readonly note: (text: string) => void
 }
 
-export type StepTable<Facts> = Readonly<Record<string, StepDefinition | StageDefinition<Facts>>>
+export type StepTable<Facts> = Readonly<Record<string, StepDefinition | CheckDefinition | StageDefinition<Facts>>>
+
+export type AnyStep = StepDefinition | CheckDefinition | StageDefinition<never>
 
 type NamesOf<Steps, Kind> = { [Name in keyof Steps]: Steps[Name] extends { kind: Kind } ? Name : never }[keyof Steps] & string
 
@@ -166,6 +199,8 @@ export interface LaneContext<Facts, Steps> {
   readonly facts: Facts
   /** Runs a declared step. Steps run one after another, in any order the lane likes. */
   readonly step: <T>(name: NamesOf<Steps, 'step'>, work: (context: StepContext) => Promise<T>) => Promise<T>
+  /** Runs a declared check; resolves to undefined when it failed. @throws VerdictError when the run is to end */
+  readonly check: <T>(name: NamesOf<Steps, 'check'>, work: (context: StepContext) => Promise<T>) => Promise<T | undefined>
   /** Runs a declared stage with the agent and judges each expected call; steps before it must bear to be repeated. */
   readonly stage: (name: NamesOf<Steps, 'stage'>) => Promise<void>
   /** Passes over a declared step or stage that an option switched off; the reason is shown. */
@@ -192,7 +227,7 @@ export interface AnyLane {
   readonly proves: string
   readonly needs: string
   readonly leaves: string
-  readonly steps: Readonly<Record<string, StepDefinition | StageDefinition<never>>>
+  readonly steps: Readonly<Record<string, AnyStep>>
   readonly work: (context: never) => Promise<object>
 }
 
@@ -241,6 +276,8 @@ export interface Suite<S extends States<S>> {
   readonly options?: Readonly<Record<string, OptionDefinition>>
   /** Looks at their values before anything is made. @throws UsageError */
   readonly checkOptions?: (values: Readonly<Record<string, unknown>>) => void
+  /** Findings that the version in the sandbox is known to give, by the facts of the state a lane needs. */
+  readonly expectedFindings?: (facts: object) => readonly ExpectedFinding[]
   /** In the order they run. */
   readonly lanes: readonly AnyLane[]
   readonly invariants: readonly Invariant[]
@@ -282,6 +319,11 @@ export function defineSuite<S extends States<S>>(): {
 /** A step with its budget in seconds. */
 export function step(budgetSeconds: number, failsAs: VerdictClass = 'bootstrap-step'): StepDefinition {
   return { kind: 'step', budgetMs: budgetSeconds * 1000, restarts: false, failsAs }
+}
+
+/** A check with its budget in seconds: it may fail, and the lane still runs the others. */
+export function check(budgetSeconds: number): CheckDefinition {
+  return { ...step(budgetSeconds, 'check-failed'), kind: 'check' }
 }
 
 /**

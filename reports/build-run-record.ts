@@ -1,4 +1,4 @@
-import type { LaneRecord, ProgressEvent, RunRecord, StepRecord, TestRecord } from '../harness/record.ts'
+import { promiseRecord, type LaneRecord, type ProgressEvent, type RunRecord, type StepRecord, type TestRecord } from '../harness/record.ts'
 import { withConsequences } from '../harness/verdict.ts'
 
 /** What vitest says about the spec of one lane. */
@@ -49,6 +49,7 @@ export function buildRunRecord({ identity, events, lanes, errors, interrupted, r
     notes: events.flatMap((event) => event.type === 'note' ? [event.text] : []),
     ...(paused && { paused: { lane: paused.lane, stage: paused.stage, file: paused.file } }),
     lanes: records,
+    ...findingsIn(events),
     errors: [...errors],
     ...(samples.length > 0 && { samples: samples.map(({ at, memoryBytes, processes, cpuPercent }) => ({ at, memoryBytes, processes, cpuPercent })) }),
     ...(processes && processes.processes.length > 0 && { processes: processes.processes }),
@@ -96,6 +97,11 @@ function withSkippedLanes(record: LaneRecord, all: readonly LaneRecord[], events
     && events.some((event) => event.type === 'lane-ended' && event.lane === name && event.because === record.name))
   if (!record.verdict || skipped.length === 0) return record
   return { ...record, verdict: withConsequences(record.verdict, [`${skipped.length === 1 ? 'lane' : 'lanes'} ${skipped.map(({ name }) => name).join(', ')} did not run`]) }
+}
+
+function findingsIn(events: readonly ProgressEvent[]): Pick<RunRecord, 'findings'> {
+  const findings = events.flatMap((event) => event.type === 'finding' ? [promiseRecord.parse(event)] : [])
+  return findings.length > 0 ? { findings } : {}
 }
 
 function reasonOf(reason: string | undefined, status: LaneRecord['status']): { reason?: string } {

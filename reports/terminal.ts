@@ -44,6 +44,10 @@ export function progressLines(event: ProgressEvent, paint: Paint): string[] {
       return [`  ${paint.faint('!')} ${stepLabel(event.step)}${elapsed(event.elapsedMs, event.budgetMs)}   ${paint.faint('half of its budget is gone')}`]
     case 'note':
       return titled('  note', '', event.text, paint.faint)
+    case 'finding':
+      return event.expected
+        ? titled('  ! known', '', `${event.section} ${event.id}`, paint.faint)
+        : titled('  ! finding', '', `${event.section} ${event.id}: ${event.happened.slice(0, 300)}`, paint.bad)
     case 'fact':
     case 'paused':
     case 'step-started':

@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import type { RunRecord } from '../harness/record.ts'
 import { shellWord } from '../harness/shell-word.ts'
 import { ctrfReport } from './ctrf.ts'
+import { findingsMarkdown, findingsOf } from './findings.ts'
 import { reportPage } from './html/page.ts'
 import { junitXml, type JunitOptions } from './junit.ts'
 import { summaryMarkdown, type SummaryPlaces } from './summary.ts'
@@ -18,7 +19,12 @@ export function writeReports(record: RunRecord, results: string, options: JunitO
   } catch (error) {
     return [`no report could be written to ${results}: ${error instanceof Error ? error.message : String(error)}`]
   }
+  const findings = findingsOf(record)
   return together([
+    ...(findings === undefined ? [] : [
+      attempt(join(results, 'findings.json'), (file) => { writeWhole(file, `${JSON.stringify(findings, null, 2)}\n`) }),
+      attempt(join(results, 'findings.md'), (file) => { writeWhole(file, findingsMarkdown(findings)) }),
+    ]),
     attempt(join(results, 'run.json'), (file) => { writeWhole(file, `${JSON.stringify(record, null, 2)}\n`) }),
     attempt(join(results, 'report.html'), (file) => {
       const { workspace, goOn } = options

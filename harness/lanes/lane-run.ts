@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Diagnosis } from '../stack/diagnose.ts'
 import type { StageRecord } from '../record.ts'
 import type { Redactor } from '../redaction/redactor.ts'
-import type { AnyLane, StageDefinition, StepContext, StepDefinition } from '../suite.ts'
+import type { AnyLane, AnyStep, ExpectedFinding, Finding, StageDefinition, StepContext } from '../suite.ts'
 import { fail, verdictOf, VerdictError, withConsequences, type Verdict } from '../verdict.ts'
 import type { ProcessHost } from '../processes/process.ts'
 import type { Usage } from '../processes/usage.ts'
@@ -25,6 +25,8 @@ export interface LaneOutcome {
   /** False when the lane failed between its steps, where no step can show it. */
   readonly insideStep?: boolean
   readonly facts?: object
+  /** It failed by its checks alone: its facts hold. */
+  readonly holds?: boolean
 }
 
 /** What a lane gets from the harness, apart from its own definition. */
@@ -42,11 +44,13 @@ export interface LaneSurroundings {
   /** Aborts when the run must end for a cause of its own, a VerdictError: nothing was heard, or a limit was passed. */
   readonly alarm: AbortSignal
   /** What a step may take, in milliseconds. */
-  readonly budgetMs: (definition: StepDefinition | StageDefinition<never>) => number
+  readonly budgetMs: (definition: AnyStep) => number
   /** Looks at the stack and writes down what is seen; undefined where the suite describes no stack. Never rejects. */
   readonly diagnose: (why: string, name: string) => Promise<Diagnosis | undefined>
   /** Names the cause behind a verdict, where what the run left shows it. Never throws. */
   readonly explain: (verdict: Verdict, at: { readonly lane: string; readonly step: string; readonly stage: StageRecord | undefined }) => Verdict
+  /** Findings that steps of this lane are known to give. */
+  readonly expected: readonly ExpectedFinding[]
   /** What the sandbox's processes used since the last call. */
   readonly takeUsage: () => Usage
   /** Looks at them once more. Never rejects. */
@@ -117,6 +121,7 @@ export class LaneRun {
       const context = {
         facts,
         step: <T>(name: string, work: (context: StepContext) => Promise<T>) => this.#step(name, work),
+        check: <T>(name: string, work: (context: StepContext) => Promise<T>) => this.#check(name, work),
         stage: (name: string) => this.#stage(name),
         skip: (name: string, reason: string) => {
           this.#definition(name)
@@ -126,19 +131,21 @@ export class LaneRun {
         options: this.#around.base.options,
       }
       const left = await this.#bounded(this.lane.work(context as never))
-      const swallowed = [...this.#settled].find(([, result]) => result.status === 'failed')
+      const failed = [...this.#settled].filter(([, result]) => result.status === 'failed')
+      const swallowed = failed.find(([name]) => this.lane.steps[name]?.kind !== 'check')
       if (swallowed) throw fail('harness-bug', `lane ${this.lane.name} went on after its step "${swallowed[0]}" had failed`)
       const forgotten = Object.keys(this.lane.steps).find((name) => !this.#settled.has(name))
       if (forgotten !== undefined) {
         throw fail('harness-bug', `lane ${this.lane.name} ended without running its step "${forgotten}"`)
       }
-      return { status: 'passed', facts: left }
+      const red = failed[0]?.[1].verdict
+      return red ? { status: 'failed', verdict: red, insideStep: true, facts: left, holds: true } : { status: 'passed', facts: left }
     } catch (error) {
       if (error instanceof Paused) {
         for (const name of this.#results.keys()) if (!this.#settled.has(name)) this.#skip(name, error.message)
         return { status: 'paused', reason: error.message }
       }
-      const failed = [...this.#settled].find(([, result]) => result.status === 'failed')
+      const failed = [...this.#settled].find(([name, result]) => result.status === 'failed' && this.lane.steps[name]?.kind !== 'check')
       const verdict = failed?.[1].verdict ?? verdictOf(error)
       const reason = failed === undefined ? 'the lane failed outside its steps' : `step "${failed[0]}" failed`
       const notRun = [...this.#results.keys()].filter((name) => !this.#settled.has(name))
@@ -151,7 +158,7 @@ export class LaneRun {
     }
   }
 
-  #definition(name: string): StepDefinition | StageDefinition<never> {
+  #definition(name: string): AnyStep {
     const definition = this.lane.steps[name]
     if (!definition || this.#begun.has(name)) {
       throw fail('harness-bug', `lane ${this.lane.name} ${definition ? 'runs twice' : 'does not declare'} the step "${name}"`)
@@ -162,6 +169,17 @@ export class LaneRun {
 
   async #step<T>(name: string, work: (context: StepContext) => Promise<T>): Promise<T> {
     return this.#timed(name, this.#definition(name), work)
+  }
+
+  /** A check that fails stands in the record; only what ends the run ends the lane. */
+  async #check<T>(name: string, work: (context: StepContext) => Promise<T>): Promise<T | undefined> {
+    const definition = this.#definition(name)
+    try {
+      return await this.#timed(name, definition, work)
+    } catch (error) {
+      if (definition.kind !== 'check' || this.#around.stopped.aborted || this.#around.alarm.aborted) throw error
+      return undefined
+    }
   }
 
   async #stage(name: string): Promise<void> {
@@ -178,7 +196,7 @@ export class LaneRun {
   /** Runs the work with its budget, then the suite's invariants; records how it went. */
   async #timed<T>(
     name: string,
-    definition: StepDefinition | StageDefinition<never>,
+    definition: AnyStep,
     work: (context: StepContext) => Promise<T>,
     stageRecord: () => StageRecord | undefined = () => undefined,
   ): Promise<T> {
@@ -199,7 +217,8 @@ export class LaneRun {
       void this.#diagnose(name, `step "${name}" is over its budget of ${boundMs / 1000} s`, logs).then(() => { over.abort(overBudget) })
     }, boundMs)
     const failed = new AbortController()
-    const { context, settled } = this.#context(name, definition, AbortSignal.any([over.signal, failed.signal, stopped, alarm]), () => boundMs - (performance.now() - startedAt), logs)
+    const found: Finding[] = []
+    const { context, settled } = this.#context(name, definition, AbortSignal.any([over.signal, failed.signal, stopped, alarm]), () => boundMs - (performance.now() - startedAt), logs, found)
     recorder.add({ type: 'step-started', lane: this.lane.name, step: name, kind: definition.kind, budgetMs })
     this.#around.takeUsage()
     const finish = async (result: StepResult): Promise<void> => {
@@ -222,6 +241,7 @@ export class LaneRun {
       // Work that does not listen may come back late, and must not pass for that.
       if (time.isUp) over.abort(overBudget)
       context.signal.throwIfAborted()
+      expectTheseFindings(found, this.#around.expected.filter(({ step }) => step === name))
       await this.#around.afterEachStep({ ...context, signal: stopped }, name)
       await finish({ status: 'passed' })
       return value
@@ -257,7 +277,7 @@ export class LaneRun {
   }
 
   #explain(
-    error: unknown, name: string, definition: StepDefinition | StageDefinition<never>,
+    error: unknown, name: string, definition: AnyStep,
     facts: { boundMs: number; over: boolean; logs: ReadonlySet<string> },
   ): Verdict {
     this.#around.noticeStop()
@@ -268,7 +288,7 @@ export class LaneRun {
       const { verdict } = this.#around.alarm.reason as VerdictError
       return { ...verdict, diagnosis: `step "${name}": ${verdict.diagnosis}`, evidence: [...new Set([...verdict.evidence, ...facts.logs])] }
     }
-    const own = verdictOf(error, definition.kind === 'step' ? definition.failsAs : 'harness-bug')
+    const own = verdictOf(error, definition.kind !== 'stage' ? definition.failsAs : 'harness-bug')
     if (!facts.over) return own
     const last = error === overBudget ? '' : `; it was at: ${own.diagnosis}`
     return fail('budget', `step "${name}" took longer than its budget of ${facts.boundMs / 1000} s${last}`, {
@@ -277,11 +297,15 @@ export class LaneRun {
     }).verdict
   }
 
-  #context(step: string, definition: StepDefinition | StageDefinition<never>, signal: AbortSignal, leftMs: () => number, logs: Set<string>): ReturnType<typeof createStepContext> {
-    const { base, host, clone, restartWith } = this.#around
+  #context(step: string, definition: AnyStep, signal: AbortSignal, leftMs: () => number, logs: Set<string>, found: Finding[]): ReturnType<typeof createStepContext> {
+    const { base, host, clone, restartWith, recorder, expected } = this.#around
     return createStepContext({
       base, host, clone, restartWith, signal, leftMs, lane: this.lane.name, step,
-      failsAs: definition.kind === 'step' ? definition.failsAs : 'check-failed', onLog: (log) => logs.add(log),
+      failsAs: definition.kind !== 'stage' ? definition.failsAs : 'check-failed', onLog: (log) => logs.add(log),
+      finding: (finding) => {
+        found.push(finding)
+        recorder.add({ type: 'finding', lane: this.lane.name, step, ...finding, expected: expected.some((entry) => entry.step === step && entry.id === finding.id) })
+      },
     })
   }
 
@@ -301,6 +325,17 @@ export class LaneRun {
 /** What a look at the stack adds to the verdict that it never became ready. */
 function foundCause({ diagnosis, remedy }: Verdict, { finding, remedy: better }: Diagnosis): Pick<Verdict, 'diagnosis' | 'remedy'> {
   return { diagnosis: finding === undefined || diagnosis.includes(finding) ? diagnosis : `${finding}; ${diagnosis}`, remedy: remedy ?? better }
+}
+
+/** @throws VerdictError when a finding came that nobody expects, or one that is expected came no more */
+function expectTheseFindings(found: readonly Finding[], expected: readonly ExpectedFinding[]): void {
+  const fresh = found.filter(({ id }) => !expected.some((entry) => entry.id === id))
+  const stale = expected.filter(({ id, sometimes }) => sometimes !== true && !found.some((finding) => finding.id === id))
+  const [first] = fresh
+  if (first) throw fail('check-failed', `${first.id}: promised: ${first.promised}; happened: ${first.happened}${fresh.length > 1 ? `; and ${fresh.slice(1).map(({ id }) => id).join(', ')}` : ''}`)
+  if (stale.length > 0) {
+    throw fail('check-failed', `expected and not found: ${stale.map(({ id }) => id).join(', ')}`, { remedy: 'look whether it is mended; then take it out of the expected findings' })
+  }
 }
 
 /** The work's result; when it is told to stop and does not let go in time, it is left behind. */

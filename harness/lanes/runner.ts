@@ -214,7 +214,7 @@ export class LaneRunner {
       type: 'lane-ended', lane: name, status: verdict ? 'failed' : 'passed', durationMs,
       ...(verdict && { verdict }),
     })
-    if (!verdict && outcome.facts) {
+    if (outcome.facts && (!verdict || (outcome.holds === true && alarm === undefined && checks === undefined))) {
       this.#save({ state: leaves, facts: outcome.facts, broken: undefined, paused: this.#manual.waiting })
     } else if (needs !== leaves || name === resumeLane) {
       this.#closed = { why: `lane "${name}" failed: ${verdict?.class ?? 'it left no state'}`, lane: name }
@@ -253,6 +253,7 @@ export class LaneRunner {
     return createStepContext({
       base: this.#base(), host: this.#host, clone: this.#clone, restartWith: this.#restartWith, lane, step: check, failsAs: 'check-failed',
       signal: AbortSignal.any([signal, this.#stop.signal, this.#alarm.signal]), leftMs: () => Infinity, onLog: () => undefined,
+      finding: () => { throw fail('harness-bug', 'findings are given by steps of a lane, not by the checks beside them') },
     }).context
   }
 
@@ -382,7 +383,7 @@ export class LaneRunner {
     const { facts } = this.#state
     return {
       base: this.#base(), host: this.#host, recorder: this.#recorder, redactor: this.#redactor, stopped: this.#stop.signal, noticeStop: this.#noticeStop, alarm: this.#alarm.signal,
-      budgetMs: (definition) => budgetMsOf(definition, options),
+      budgetMs: (definition) => budgetMsOf(definition, options), expected: this.#suite.expectedFindings?.(facts) ?? [],
       clone: this.#clone, restartWith: this.#restartWith, diagnose: this.#diagnose, takeUsage: () => this.#usage.take(),
       explain: (verdict, at) => explainVerdict(
         verdict,

@@ -5,7 +5,7 @@ import type { RunRequest, StartRequest, StepContext } from '../suite.ts'
 import { fail, type VerdictClass } from '../verdict.ts'
 
 /** The part of a context that is the same in every step of a run. */
-export type ContextBase = Omit<StepContext, 'signal' | 'run' | 'start' | 'restart' | 'clone'>
+export type ContextBase = Omit<StepContext, 'signal' | 'run' | 'start' | 'restart' | 'clone' | 'finding'>
 
 /** The part of a restart that belongs to one step. */
 export interface RestartStep {
@@ -32,6 +32,7 @@ export interface ContextParts {
   readonly leftMs: () => number
   /** Called with each log, relative to the workspace, when it is begun. */
   readonly onLog: (log: string) => void
+  readonly finding: StepContext['finding']
 }
 
 /**
@@ -85,6 +86,7 @@ export function createStepContext(parts: ContextParts): { readonly context: Step
   const context: StepContext = {
     ...base,
     signal,
+    finding: parts.finding,
     run,
     // Not bound to the step's signal: what is started here goes on when the step has ended.
     start: (request) => {

@@ -26,7 +26,7 @@ export interface PlannedLane {
   readonly proves: string
   readonly needs: string
   readonly leaves: string
-  readonly steps: readonly { readonly name: string; readonly kind: 'step' | 'stage'; readonly budgetSeconds: number }[]
+  readonly steps: readonly { readonly name: string; readonly kind: 'step' | 'check' | 'stage'; readonly budgetSeconds: number }[]
 }
 
 const places = {
