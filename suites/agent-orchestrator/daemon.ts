@@ -1,0 +1,129 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import { isAlive, identify } from '../../harness/processes/table.ts'
+import { waitFor } from '../../helpers/wait-for.ts'
+import { harnessPrograms } from './agents.ts'
+import { tmuxTerminals, zellijTerminals, type Terminals } from './terminals.ts'
+
+/** What is needed to make a daemon's surroundings. */
+export interface DaemonParts {
+  /** Directory of its own; keep it short: sockets are in it. */
+  readonly root: string
+  /** The program of AO. */
+  readonly binary: string
+  readonly port: number
+  readonly terminal: 'zellij' | 'tmux'
+  /** A real zellij that is good enough, else the stand-in over tmux is used. */
+  readonly zellij?: string | undefined
+  /** The sandbox's environment: its marker is what the run's end finds the daemon by. */
+  readonly env: Readonly<Record<string, string>>
+  /** On top of all. */
+  readonly more?: Readonly<Record<string, string>>
+}
+
+export interface CliAnswer {
+  readonly args: readonly string[]
+  readonly exitCode: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+const standIn = (name: string): string => fileURLToPath(new URL(`stand-ins/${name}`, import.meta.url))
+
+/** An AO daemon with surroundings of its own: home, data, run file, port, PATH, git settings, terminal namespace. */
+export class Daemon {
+  readonly root: string
+  readonly port: number
+  readonly env: Readonly<Record<string, string>>
+  readonly terminals: Terminals
+  readonly program: string
+
+  constructor({ root, binary, port, terminal, zellij, env, more }: DaemonParts) {
+    this.root = root
+    this.port = port
+    for (const name of ['bin', 'home', 'tmp', 'run', 'data', 'tmux', 'gh']) mkdirSync(join(root, name), { recursive: true, mode: 0o700 })
+    this.program = join(root, 'bin', 'ao')
+    // Hooks call it by this name; a link would not do where AO looks at its own path.
+    if (!existsSync(this.program)) symlinkSync(binary, this.program)
+    this.#write('zellij', zellij === undefined
+      ? `exec ${process.execPath} ${standIn('zellij.mjs')} ${join(root, 'z')} "$@"`
+      : `ZELLIJ_SOCKET_DIR=${join(root, 'z')} exec ${zellij} "$@"`)
+    // `gh` that is not logged in: it says nothing and is content.
+    this.#write('gh', 'exit 0')
+    for (const program of Object.values(harnessPrograms)) this.#write(program, `exec ${process.execPath} ${standIn('agent.mjs')} ${program} ${this.agentLog} "$@"`)
+    writeFileSync(join(root, 'gitconfig'), '[user]\n\tname = clone-smoke\n\temail = clone-smoke@localhost\n[init]\n\tdefaultBranch = main\n[safe]\n\tdirectory = *\n')
+    const { AO_AGENT, GITHUB_TOKEN, HTTPS_PROXY, HTTP_PROXY, https_proxy, http_proxy, ...inherited } = env
+    this.env = {
+      ...inherited, HOME: join(root, 'home'), USER: 'smoke', SHELL: '/bin/sh', TERM: 'xterm-256color', LANG: 'C.UTF-8', TMPDIR: join(root, 'tmp'), TEMP: join(root, 'tmp'), TMP: join(root, 'tmp'),
+      // Not UTC on purpose: what is told in local time shows.
+      TZ: 'Asia/Kolkata',
+      PATH: `${join(root, 'bin')}:${inherited.PATH ?? '/usr/bin:/bin'}`,
+      XDG_CONFIG_HOME: join(root, 'home/.config'), XDG_CACHE_HOME: join(root, 'home/.cache'), XDG_DATA_HOME: join(root, 'home/.local/share'), XDG_STATE_HOME: join(root, 'home/.local/state'), XDG_RUNTIME_DIR: join(root, 'run'),
+      AO_PORT: String(port), AO_RUN_FILE: this.runFile, AO_DATA_DIR: join(root, 'data'), AO_SHUTDOWN_TIMEOUT: '3s',
+      NO_PROXY: '127.0.0.1,localhost', GIT_CONFIG_GLOBAL: join(root, 'gitconfig'), GIT_CONFIG_NOSYSTEM: '1', GIT_TERMINAL_PROMPT: '0', GH_CONFIG_DIR: join(root, 'gh'),
+      TMUX_TMPDIR: join(root, 'tmux'), ...more,
+    }
+    this.terminals = terminal === 'tmux' ? tmuxTerminals(this.env) : zellijTerminals(join(root, 'bin', 'zellij'), this.env)
+  }
+
+  get data(): string { return join(this.root, 'data') }
+  get runFile(): string { return join(this.root, 'run', 'running.json') }
+  get log(): string { return join(this.root, 'daemon.log') }
+  get agentLog(): string { return join(this.root, 'agents.jsonl') }
+
+  #write(name: string, script: string): void {
+    const file = join(this.root, 'bin', name)
+    writeFileSync(file, `#!/bin/sh\n${script}\n`)
+    chmodSync(file, 0o755)
+  }
+
+  /** Calls the command line of AO in the daemon's environment. Milliseconds it may take: 30000. */
+  async ao(args: readonly string[], { env = {}, input = '' }: { env?: Readonly<Record<string, string>>; input?: string } = {}): Promise<CliAnswer> {
+    const { exitCode = -1, stdout, stderr } = await execa(this.program, [...args], {
+      cwd: join(this.root, 'home'), env: { ...this.env, ...env }, extendEnv: false, reject: false, input, timeout: 30_000, stripFinalNewline: false,
+    })
+    return { args, exitCode, stdout, stderr }
+  }
+
+  start(env: Readonly<Record<string, string>> = {}): Promise<CliAnswer> {
+    return this.ao(['start', '--json', '--log-file', this.log], { env })
+  }
+
+  /** Process id in the run file; undefined when there is none. */
+  pid(): number | undefined {
+    try {
+      return (JSON.parse(readFileSync(this.runFile, 'utf8')) as { pid?: number }).pid
+    } catch {
+      return undefined
+    }
+  }
+
+  /** Stops it and waits until its process has gone; whether it went. */
+  async stop(): Promise<boolean> {
+    const pid = this.pid()
+    const process = pid === undefined ? undefined : identify(pid)
+    await this.ao(['stop', '--json'])
+    return process === undefined || waitFor(() => isAlive(process) ? undefined : true, { deadlineMs: 8000, otherwise: () => new Error('it lives') }).catch(() => false)
+  }
+
+  /** Makes the stand-in for zellij refuse to make sessions, or lets it again. */
+  breakTerminals(broken: boolean): void {
+    mkdirSync(join(this.root, 'z'), { recursive: true })
+    if (broken) writeFileSync(join(this.root, 'z', 'broken'), '')
+    else rmSync(join(this.root, 'z', 'broken'), { force: true })
+  }
+
+  /** Takes a program of an agent away, or gives it back. */
+  hideProgram(name: string, hidden: boolean): void {
+    const file = join(this.root, 'bin', name)
+    if (hidden) renameSync(file, `${file}.hidden`)
+    else renameSync(`${file}.hidden`, file)
+  }
+
+  /** Its log so far. */
+  logText(): string {
+    return existsSync(this.log) ? readFileSync(this.log, 'utf8') : ''
+  }
+}

@@ -1,0 +1,56 @@
+import { request, type ClientRequest } from 'node:http'
+import { waitFor } from '../../helpers/wait-for.ts'
+
+export interface ServerEvent {
+  readonly id: number
+  readonly type: string
+  readonly data: Readonly<Record<string, unknown>>
+  /** When it came, by `performance.now()`. */
+  readonly at: number
+}
+
+/** A reader of an SSE stream; close it before the daemon is stopped. */
+export class EventStream {
+  readonly events: ServerEvent[] = []
+  status = 0
+  contentType = ''
+  text = ''
+  #rest = ''
+  readonly #call: ClientRequest
+  #ended = false
+
+  constructor(port: number, query = '', headers: Readonly<Record<string, string>> = {}) {
+    this.#call = request({ host: '127.0.0.1', port, path: `/api/v1/events${query}`, agent: false, headers: { accept: 'text/event-stream', ...headers } }, (response) => {
+      this.status = response.statusCode ?? 0
+      this.contentType = String(response.headers['content-type'])
+      response.setEncoding('utf8')
+      response.on('data', (chunk: string) => { this.#take(chunk) }).once('end', () => { this.#ended = true }).once('error', () => { this.#ended = true })
+    })
+    this.#call.once('error', () => { this.#ended = true })
+    this.#call.end()
+  }
+
+  #take(chunk: string): void {
+    this.text += chunk
+    const blocks = (this.#rest + chunk).split('\n\n')
+    this.#rest = blocks.pop() ?? ''
+    for (const block of blocks) {
+      const field = (name: string): string => block.split('\n').filter((line) => line.startsWith(`${name}:`)).map((line) => line.slice(name.length + 1).trim()).join('\n')
+      if (field('data') !== '') this.events.push({ id: Number(field('id')), type: field('event'), data: JSON.parse(field('data')) as Record<string, unknown>, at: performance.now() })
+    }
+  }
+
+  /** Waits until it has `count` events, or what `enough` says; whether they came. Milliseconds: 5000. */
+  async until(enough: (events: readonly ServerEvent[]) => boolean, deadlineMs = 5000): Promise<boolean> {
+    return waitFor(() => enough(this.events) || this.#ended ? true : undefined, { deadlineMs, otherwise: () => new Error('not enough') }).then(() => enough(this.events), () => false)
+  }
+
+  /** Waits until it has answered. */
+  async open(): Promise<void> {
+    await waitFor(() => this.status !== 0 || this.#ended ? true : undefined, { deadlineMs: 5000, otherwise: () => new Error('the event stream did not open') })
+  }
+
+  close(): void {
+    this.#call.destroy()
+  }
+}

@@ -1,0 +1,21 @@
+import { cdcChecks } from './checks/cdc.ts'
+import { daemonChecks } from './checks/daemon.ts'
+import { hookChecks } from './checks/hooks.ts'
+import { httpChecks } from './checks/http-api.ts'
+import { orchestratorChecks } from './checks/orchestrators.ts'
+import { projectChecks } from './checks/projects.ts'
+import { sendChecks } from './checks/send.ts'
+import { spawnChecks } from './checks/spawn.ts'
+import { cleanChecks } from './checks/verify-clean.ts'
+import { checksLane } from './lanes/checks-lane.ts'
+
+/** The runbook's lanes that ask one daemon of their own. */
+export const daemon = checksLane('daemon', 'the daemon starts, says how it is, stops, and survives what happens to it', { started: false, checks: daemonChecks })
+export const projects = checksLane('projects', 'repositories can be registered, listed and removed, and nothing else can', { checks: projectChecks })
+export const spawn = checksLane('spawn', 'sessions of every agent are made, listed, killed, restored and cleaned up whole', { checks: spawnChecks })
+export const orchestrators = checksLane('orchestrators', 'orchestrators are made, listed and replaced', { checks: orchestratorChecks })
+export const send = checksLane('send', 'messages reach the agent as they are, once and in order', { checks: sendChecks })
+export const hooks = checksLane('hooks', 'what an agent does shows in its session', { checks: hookChecks })
+export const cdc = checksLane('cdc', 'every change is an event, in order, without gaps, to everybody', { checks: cdcChecks })
+export const httpApi = checksLane('http-api', 'every route is there, and every mistake is answered as promised', { checks: httpChecks })
+export const verifyClean = checksLane('verify-clean', 'the teardown leaves nothing behind', { checks: cleanChecks })

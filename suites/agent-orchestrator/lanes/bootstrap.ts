@@ -1,0 +1,128 @@
+import { chmodSync, copyFileSync, mkdirSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { step, type StepContext } from '../../../harness/suite.ts'
+import { fail } from '../../../harness/verdict.ts'
+import { cacheDirectory, keyOf, madeOnce } from '../../stelae/cached.ts'
+import { flagsIn, routesIn, type Capabilities } from '../capabilities.ts'
+import { Daemon } from '../daemon.ts'
+import { Exam, Seen } from '../exam.ts'
+import { optionsOf } from '../options.ts'
+import { lane, type Built } from '../states.ts'
+import { World } from '../world.ts'
+import { daemonOf } from './checks-lane.ts'
+
+export const bootstrap = lane({
+  name: 'bootstrap',
+  proves: 'AO can be built and started, and says what it is',
+  needs: 'nothing',
+  leaves: 'built',
+  steps: { build: step(900), version: step(20), doctor: step(30), capabilities: step(40), 'sessions for the reaper': step(60, 'readiness') },
+  work: async ({ step }) => {
+    const binary = await step('build', build)
+    await step('version', async ({ run, paths, fact }) => {
+      const version = (await run({ file: binary, args: ['version'], cwd: paths.root })).trim()
+      if (version === '') throw fail('bootstrap-step', '`ao version` says nothing')
+      fact('version.ao', version)
+    })
+    const { terminal, zellij } = await step('doctor', (context) => look(context, binary))
+    const can = await step('capabilities', (context) => ask(context, { binary, can: { terminal, routes: [], spawnFlags: [], schema: 0 }, ...(zellij !== undefined && { zellij }) }))
+    const built: Built = { binary, can, ...(zellij !== undefined && { zellij }) }
+    const reaped = await step('sessions for the reaper', (context) => prepareReaper(context, built))
+    return { ...built, ...(reaped && { reaped }) }
+  },
+})
+
+/** Takes the given program, or builds the source: once per commit and Go where runs share a cache. */
+async function build(context: StepContext): Promise<string> {
+  const { paths, options, env, run, clone, fact, note } = context
+  const { aoBin } = optionsOf(options)
+  const bin = join(paths.root, 'ao-bin')
+  mkdirSync(bin)
+  const binary = join(bin, 'ao')
+  if (aoBin !== undefined) {
+    copyFileSync(aoBin, binary)
+    chmodSync(binary, 0o755)
+    fact('source.ao', `the program ${aoBin}`)
+    return binary
+  }
+  const { path, commit } = await clone('ao')
+  const go = (await run({ name: 'go-version', file: 'go', args: ['version'], cwd: paths.root })).replace('go version ', '')
+  fact('version.go', go)
+  const { directory, found } = await madeOnce(join(cacheDirectory(env), 'agent-orchestrator'), keyOf([commit, go]), async (directory) => {
+    await run({ name: 'go-build', file: 'go', args: ['build', '-trimpath', '-o', join(directory, 'ao'), './cmd/ao'], cwd: join(path, 'backend'), env: { CGO_ENABLED: '0', GOFLAGS: '-modcacherw' } })
+  })
+  if (found) note(`AO ${commit.slice(0, 7)} was built before by ${go}: taken from the cache`)
+  symlinkSync(join(directory, 'ao'), binary)
+  return binary
+}
+
+/** Which terminal program this version looks for, and whether a real one is there. */
+async function look(context: StepContext, binary: string): Promise<{ terminal: Capabilities['terminal']; zellij?: string }> {
+  const { options, env, fact, note } = context
+  const probe = daemonOf(context, { binary, can: { terminal: 'zellij', routes: [], spawnFlags: [], schema: 0 } }, 'stranger')
+  const { stdout, stderr } = await probe.ao(['doctor', '--json'])
+  let names: string[]
+  try {
+    names = (JSON.parse(stdout) as { checks: { name: string }[] }).checks.map(({ name }) => name)
+  } catch {
+    throw fail('bootstrap-step', `\`ao doctor --json\` does not answer with its checks: ${stdout}${stderr}`)
+  }
+  const terminal = names.includes('tmux') ? 'tmux' : 'zellij'
+  const tmux = (await execa('tmux', ['-V'], { reject: false })).stdout
+  fact('platform', `${process.platform} ${process.arch}`)
+  if (terminal === 'tmux') {
+    fact('version.terminal', tmux)
+    return { terminal }
+  }
+  const real = optionsOf(options).zellij === 'auto' ? await execa('zellij', ['--version'], { env: { PATH: env.PATH ?? '' }, extendEnv: false, reject: false }) : undefined
+  const [, minor = 0, patch = 0] = /(\d+)\.(\d+)\.(\d+)/.exec(real?.stdout ?? '')?.slice(1).map(Number) ?? []
+  if (real && !real.failed && (minor > 44 || (minor === 44 && patch >= 3))) {
+    fact('version.terminal', real.stdout)
+    return { terminal, zellij: (await execa('sh', ['-c', 'command -v zellij'])).stdout }
+  }
+  fact('version.terminal', `a stand-in for zellij over ${tmux}`)
+  note('no zellij of 0.44.3 or newer is used: terminal sessions are those of a program of the suite that answers the same commands over tmux')
+  return { terminal }
+}
+
+async function ask(context: StepContext, built: Pick<Built, 'binary' | 'can' | 'zellij'>): Promise<Capabilities> {
+  const daemon = daemonOf(context, built, 'stranger')
+  const started = await daemon.start()
+  if (started.exitCode !== 0) throw fail('restart', `the daemon does not start: ${started.stderr}`, { evidence: [daemon.log] })
+  try {
+    const { text } = await new Exam(daemon, new Seen(), 'capabilities', () => undefined).api('GET', '/openapi.yaml')
+    const routes = routesIn(text)
+    const { stdout } = await daemon.ao(['spawn', '--help'])
+    const sql = await execa('sqlite3', ['-readonly', join(daemon.data, 'ao.db'), 'select max(version_id) from goose_db_version'], { reject: false })
+    const schema = Number.parseInt(sql.stdout, 10) || 0
+    context.fact('version.schema', schema === 0 ? 'not read: no sqlite3 on PATH' : String(schema))
+    return { terminal: built.can.terminal, routes, spawnFlags: flagsIn(stdout), schema }
+  } finally {
+    await daemon.stop()
+  }
+}
+
+/**
+ * Makes three sessions, ends the terminals of two from outside, and lets time pass: the reaper waits for a minute without
+ * activity, which other lanes fill. Undefined when sessions cannot be made, which other lanes tell.
+ */
+async function prepareReaper(context: StepContext, built: Built): Promise<Built['reaped']> {
+  const daemon: Daemon = daemonOf(context, built, 'reaper')
+  const started = await daemon.start()
+  if (started.exitCode !== 0) throw fail('restart', `the daemon does not start: ${started.stderr}`, { evidence: [daemon.log] })
+  const exam = new Exam(daemon, new Seen(), 'reaper', () => undefined)
+  const world = new World(daemon, built.can)
+  try {
+    const killed = await world.session(exam)
+    const killedWhileWaiting = await world.session(exam)
+    const alive = await world.session(exam)
+    await exam.api('POST', '/sessions/{}/activity', [killedWhileWaiting], { json: { state: 'waiting_input' } })
+    for (const id of [killed, killedWhileWaiting]) await daemon.terminals.kill(id)
+    return { root: daemon.root, at: Date.now(), killed, killedWhileWaiting, alive }
+  } catch (error) {
+    context.note(`no sessions for the reaper: ${error instanceof Error ? error.message : String(error)}`)
+    return undefined
+  }
+}
+

@@ -1,0 +1,100 @@
+import { join } from 'node:path'
+import { check, type CheckDefinition, type StepContext } from '../../../harness/suite.ts'
+import { fail } from '../../../harness/verdict.ts'
+import { Daemon } from '../daemon.ts'
+import { Exam, Seen, showCli } from '../exam.ts'
+import { lane, type Built } from '../states.ts'
+import { World } from '../world.ts'
+
+/** What one check does; it tells what it finds through the exam and throws only when it cannot be judged. */
+export interface AoCheck {
+  /** Seconds. */
+  readonly budget: number
+  readonly work: (exam: Exam, world: World) => Promise<void>
+  /** Why it does not apply to what is there. */
+  readonly notHere?: (world: Pick<World, 'can'>) => string | undefined
+}
+
+export type AoChecks = Readonly<Record<string, AoCheck>>
+
+export const aoCheck = (budget: number, work: AoCheck['work'], notHere?: AoCheck['notHere']): AoCheck => ({ budget, work, ...(notHere && { notHere }) })
+
+/** The checks of a lane, with those that every lane has. */
+export function allChecks(name: string, { started = true, checks }: ChecksLane): AoChecks {
+  return {
+    ...(started && { [`1.1 a daemon for lane ${name}`]: aoCheck(30, startDaemon) }),
+    ...checks,
+    [`11 every answer in lane ${name}`]: aoCheck(10, judgeAnswers),
+    [`1.5 the daemon of lane ${name} ends and takes its sessions along`]: aoCheck(30, endDaemon),
+  }
+}
+
+export interface ChecksLane {
+  /** False: its checks start the daemon themselves. */
+  readonly started?: boolean
+  readonly checks: AoChecks
+}
+
+/** The parts of a daemon of this sandbox. `name` is its port's too. */
+export function daemonOf({ paths, env, ports }: Pick<StepContext, 'paths' | 'env' | 'ports'>, built: Pick<Built, 'binary' | 'can' | 'zellij'>, name: string): Daemon {
+  const port = ports[name]
+  if (port === undefined) throw fail('harness-bug', `no port is reserved for the daemon ${name}`)
+  return new Daemon({ root: join(paths.root, 'd', name), binary: built.binary, port, terminal: built.can.terminal, zellij: built.zellij, env })
+}
+
+/** A lane that asks one daemon of its own many things. */
+export function checksLane(name: string, proves: string, definition: ChecksLane) {
+  const checks = allChecks(name, definition)
+  const steps: Record<string, CheckDefinition> = Object.fromEntries(Object.entries(checks).map(([title, { budget }]) => [title, check(budget)]))
+  return lane({
+    name, proves, needs: 'built', leaves: 'built', steps,
+    work: async ({ facts, check, skip }) => {
+      const seen = new Seen()
+      let world: World | undefined
+      let broken: string | undefined
+      for (const [title, { work, notHere }] of Object.entries(checks)) {
+        const reason = broken ?? notHere?.(facts)
+        if (reason !== undefined) skip(title, reason)
+        else {
+          const done = await check(title, async (context) => {
+            world ??= new World(daemonOf(context, facts, name), facts.can)
+            await work(new Exam(world.daemon, seen, title, context.finding), world)
+            return true
+          })
+          if (done === undefined && title.startsWith('1.1 a daemon for')) broken = 'the daemon of the lane does not run'
+        }
+      }
+      return facts
+    },
+  })
+}
+
+async function startDaemon(exam: Exam): Promise<void> {
+  const started = await exam.daemon.start()
+  if (started.exitCode !== 0) throw fail('restart', `the daemon does not start: ${showCli(started)}`, { evidence: [exam.daemon.log] })
+}
+
+/** What must hold of every answer, whatever was asked. */
+function judgeAnswers(exam: Exam): Promise<void> {
+  const { serverErrors, envelopes, times } = exam.seen
+  const log = exam.daemon.logText()
+  const silent = serverErrors.filter(({ requestId }) => {
+    const lines = log.split('\n').filter((line) => requestId !== '' && line.includes(requestId))
+    return !lines.some((line) => /\b(?:err|error|cause)=/.test(line) || /level=ERROR/.test(line))
+  })
+  exam.expect(silent.length === 0, 'cause-not-logged', 'when the daemon fails, its log names the cause', () => `${silent.length} of ${serverErrors.length} server errors have no cause in the log, e.g. ${silent[0]?.shown ?? ''}; its lines there: ${log.split('\n').filter((line) => line.includes(silent[0]?.requestId ?? '-')).slice(0, 2).join(' | ')}`)
+  exam.expect(envelopes.size === 0, 'no-envelope', 'every error of the JSON API has error, code, message and requestId', () => [...envelopes].slice(0, 4).join('; '))
+  exam.expect(times.size === 0, 'time-not-utc', 'times are told in UTC, wherever the daemon runs', () => `with TZ=${exam.daemon.env.TZ ?? ''}: ${[...times].slice(0, 4).join('; ')}`)
+  return Promise.resolve()
+}
+
+async function endDaemon(exam: Exam): Promise<void> {
+  const { body } = await exam.api('GET', '/sessions')
+  for (const { id, isTerminated } of Array.isArray(body.sessions) ? body.sessions as { id: string; isTerminated: boolean }[] : []) {
+    if (!isTerminated) await exam.api('POST', '/sessions/{}/kill', [id], { mayFail: true })
+  }
+  const left = await exam.daemon.terminals.list()
+  exam.expect(left.length === 0, 'terminals-left', 'when all sessions are killed, no terminal session is left', left.join(', '))
+  for (const name of left) await exam.daemon.terminals.kill(name)
+  exam.expect(await exam.daemon.stop(), 'outlives-stop', 'after `ao stop` the process of the daemon ends', `pid ${exam.daemon.pid() ?? 0} lives 8 s after it`)
+}

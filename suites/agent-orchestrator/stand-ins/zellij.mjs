@@ -1,0 +1,83 @@
+// A program that answers the zellij commands AO uses, over the real tmux: zellij has no Debian package.
+// Usage: zellij.mjs <directory> <zellij arguments>. Each session has a tmux server of its own, so that a pane inherits
+// the environment of whoever made it, as with zellij. The directory is the namespace.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const [directory, ...args] = process.argv.slice(2)
+mkdirSync(directory, { recursive: true })
+const version = process.env.STAND_IN_ZELLIJ_VERSION || '0.44.3'
+
+// A session's name may be longer than a socket's path can be.
+const plain = (name) => join(directory, createHash('sha256').update(name).digest('hex').slice(0, 10))
+const tmux = (name, tmuxArgs, options = {}) => {
+  const { TMUX, TMUX_PANE, ...env } = process.env
+  return spawnSync('tmux', ['-f', '/dev/null', '-S', `${plain(name)}.s`, ...tmuxArgs], { encoding: 'utf8', env, ...options })
+}
+const alive = (name) => tmux(name, ['has-session', '-t', '=main']).status === 0
+const sessions = () => readdirSync(directory).filter((file) => file.endsWith('.name')).map((file) => readFileSync(join(directory, file), 'utf8')).filter(alive)
+const say = (text) => { process.stdout.write(`${text}\n`) }
+const refuse = (text, code = 1) => {
+  process.stderr.write(`${text}\n`)
+  process.exit(code)
+}
+const optionOf = (name, from = args) => from.includes(name) ? from[from.indexOf(name) + 1] : undefined
+
+/** A Go string literal: JSON, but for a few escapes. */
+const unquote = (literal) => JSON.parse(literal.replace(/\\(\\|x[0-9a-f]{2}|a|v|U[0-9a-f]{8})/g, (all, escape) => {
+  if (escape === '\\') return all
+  if (escape === 'a') return '\\u0007'
+  if (escape === 'v') return '\\u000b'
+  return escape[0] === 'x' ? `\\u00${escape.slice(1)}` : JSON.stringify(String.fromCodePoint(parseInt(escape.slice(1), 16))).slice(1, -1)
+}))
+
+function readLayout(file) {
+  const text = readFileSync(file, 'utf8')
+  const literals = (line) => (line.match(/"(?:[^"\\]|\\.)*"/g) ?? []).map(unquote)
+  const line = (pattern) => text.split('\n').find((one) => pattern.test(one)) ?? ''
+  const pane = line(/^\s*pane /)
+  return { cwd: literals(line(/^\s*cwd /))[0], command: unquote(/command=("(?:[^"\\]|\\.)*")/.exec(pane)[1]), args: literals(line(/^\s*args /)) }
+}
+
+function create(name, layoutFile) {
+  if (existsSync(join(directory, 'broken'))) refuse('this stand-in for zellij was told to fail')
+  if (alive(name)) refuse(`Session with name "${name}" already exists.`)
+  const { cwd, command, args: commandArgs } = readLayout(layoutFile)
+  writeFileSync(`${plain(name)}.name`, name)
+  const made = tmux(name, ['new-session', '-d', '-s', 'main', '-x', '220', '-y', '50', '-c', cwd, '--', command, ...commandArgs])
+  if (made.status !== 0) refuse(`tmux could not make the session: ${made.stderr}`)
+}
+
+function end(name) {
+  if (!alive(name)) refuse(`No session named "${name}" found.`)
+  tmux(name, ['kill-server'])
+  rmSync(`${plain(name)}.name`, { force: true })
+}
+
+function act(name, [action, ...rest]) {
+  if (!alive(name)) refuse(`There is no active session named "${name}"!`)
+  const words = rest.filter((word, index) => !word.startsWith('--') && rest[index - 1] !== '--pane-id')
+  if (action === 'list-panes') say(JSON.stringify([{ id: 0, is_plugin: false, title: 'agent' }]))
+  else if (action === 'paste' || action === 'write-chars') {
+    tmux(name, ['load-buffer', '-b', 'chunk', '-'], { input: words.join(' ') })
+    tmux(name, ['paste-buffer', '-d', '-b', 'chunk', '-t', 'main'])
+  } else if (action === 'send-keys') tmux(name, ['send-keys', '-t', 'main', ...words])
+  else if (action === 'dump-screen') say(tmux(name, ['capture-pane', '-p', '-S', '-', '-t', 'main']).stdout)
+  else refuse(`this stand-in for zellij does not know the action ${action}`, 2)
+}
+
+if (args[0] === '--version') say(`zellij ${version}`)
+else if (args[0] === 'list-sessions') {
+  const names = sessions()
+  if (names.length === 0) refuse('No active zellij sessions found.')
+  for (const name of names) say(`${name} [Created 1s ago]`)
+} else if (args[0] === 'kill-session' || args[0] === 'delete-session') end(args.slice(1).find((word) => !word.startsWith('-')))
+else if (args[0] === 'attach') {
+  const name = args.slice(1).find((word) => !word.startsWith('-'))
+  const layout = optionOf('--default-layout')
+  if (args.includes('--create-background')) create(name, layout)
+  else process.exit(tmux(name, ['attach', '-t', 'main'], { stdio: 'inherit' }).status ?? 1)
+} else if (optionOf('--session') !== undefined) act(optionOf('--session'), args.slice(args.indexOf('action') + 1))
+else refuse(`this stand-in for zellij does not know ${args.join(' ')}`, 2)

@@ -1,0 +1,29 @@
+import { defineSuite, type Nothing } from '../../harness/suite.ts'
+import type { Capabilities } from './capabilities.ts'
+
+/** Facts that hold once AO is built: what it is, and what it can. */
+export interface Built {
+  readonly binary: string
+  readonly can: Capabilities
+  /** A real zellij that is good enough. */
+  readonly zellij?: string
+  /** Sessions that were made and ended from outside while the other lanes run; the reaper is slow. */
+  readonly reaped?: {
+    readonly root: string
+    /** When their terminals were ended, in milliseconds since 1970. */
+    readonly at: number
+    readonly killed: string
+    readonly killedWhileWaiting: string
+    readonly alive: string
+  }
+}
+
+export interface AoStates {
+  readonly nothing: Nothing
+  readonly built: Built
+}
+
+export const { lane, suite } = defineSuite<AoStates>()
+
+/** Each lane's daemon has a port of its own, reserved under this name. */
+export const daemonPorts = ['daemon', 'projects', 'spawn', 'orchestrators', 'send', 'hooks', 'reaper', 'cdc', 'http-api', 'verify-clean', 'stranger'] as const

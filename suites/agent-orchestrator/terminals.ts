@@ -1,0 +1,34 @@
+import { existsSync } from 'node:fs'
+import { execa } from 'execa'
+
+/** The terminal sessions that one daemon has, seen from outside of AO. */
+export interface Terminals {
+  readonly kind: 'zellij' | 'tmux'
+  /** Names of the sessions that live. */
+  readonly list: () => Promise<string[]>
+  readonly kill: (name: string) => Promise<void>
+  /** What is on the screen of a session. */
+  readonly screen: (name: string) => Promise<string>
+}
+
+/** @param program zellij, or what stands in for it, with the daemon's own namespace; @param env the daemon's environment */
+export function zellijTerminals(program: string, env: Readonly<Record<string, string>>): Terminals {
+  const zellij = (...args: string[]): Promise<{ stdout: string }> => execa(program, args, { env: { ...env }, extendEnv: false, reject: false, stdin: 'ignore', timeout: 10_000 })
+  return {
+    kind: 'zellij',
+    list: async () => (await zellij('list-sessions', '--no-formatting')).stdout.split('\n').filter((line) => line !== '' && !line.includes('(EXITED')).map((line) => line.split(' ')[0] ?? ''),
+    kill: async (name) => { await zellij('kill-session', name) },
+    screen: async (name) => (await zellij('--session', name, 'action', 'dump-screen', '--pane-id', 'terminal_0', '--full')).stdout,
+  }
+}
+
+/** @param env with the TMUX_TMPDIR that the daemon has */
+export function tmuxTerminals(env: Readonly<Record<string, string>>): Terminals {
+  const tmux = (...args: string[]): Promise<{ stdout: string }> => execa('tmux', args, { env: { ...env }, extendEnv: false, reject: false, stdin: 'ignore', timeout: 10_000 })
+  return {
+    kind: 'tmux',
+    list: async () => !existsSync(env.TMUX_TMPDIR ?? '') ? [] : (await tmux('list-sessions', '-F', '#{session_name}')).stdout.split('\n').filter((line) => line !== ''),
+    kill: async (name) => { await tmux('kill-session', '-t', `=${name}`) },
+    screen: async (name) => (await tmux('capture-pane', '-p', '-S', '-', '-t', name)).stdout,
+  }
+}
