@@ -5,7 +5,7 @@ import { execa } from 'execa'
 import { isAlive, identify } from '../../harness/processes/table.ts'
 import { waitFor } from '../../helpers/wait-for.ts'
 import { harnessPrograms } from './agents.ts'
-import { tmuxTerminals, zellijTerminals, type Terminals } from './terminals.ts'
+import { standInTerminals, tmuxTerminals, zellijTerminals, type Terminals } from './terminals.ts'
 
 /** What is needed to make a daemon's surroundings. */
 export interface DaemonParts {
@@ -48,7 +48,7 @@ export class Daemon {
     // Hooks call it by this name; a link would not do where AO looks at its own path.
     if (!existsSync(this.program)) symlinkSync(binary, this.program)
     this.#write('zellij', zellij === undefined
-      ? `exec ${process.execPath} ${standIn('zellij.mjs')} ${join(root, 'z')} "$@"`
+      ? `exec ${standIn('zellij.sh')} ${process.execPath} ${join(root, 'z')} "$@"`
       : `ZELLIJ_SOCKET_DIR=${join(root, 'z')} exec ${zellij} "$@"`)
     // `gh` that is not logged in: it says nothing and is content.
     this.#write('gh', 'exit 0')
@@ -65,7 +65,7 @@ export class Daemon {
       NO_PROXY: '127.0.0.1,localhost', GIT_CONFIG_GLOBAL: join(root, 'gitconfig'), GIT_CONFIG_NOSYSTEM: '1', GIT_TERMINAL_PROMPT: '0', GH_CONFIG_DIR: join(root, 'gh'),
       TMUX_TMPDIR: join(root, 'tmux'), ...more,
     }
-    this.terminals = terminal === 'tmux' ? tmuxTerminals(this.env) : zellijTerminals(join(root, 'bin', 'zellij'), this.env)
+    this.terminals = terminal === 'tmux' ? tmuxTerminals(this.env) : zellij === undefined ? standInTerminals(join(root, 'z'), join(root, 'bin', 'zellij'), this.env) : zellijTerminals(join(root, 'bin', 'zellij'), this.env)
   }
 
   get data(): string { return join(this.root, 'data') }
@@ -89,6 +89,23 @@ export class Daemon {
 
   start(env: Readonly<Record<string, string>> = {}): Promise<CliAnswer> {
     return this.ao(['start', '--json', '--log-file', this.log], { env })
+  }
+
+  /**
+   * Starts it as a child of this process, which learns of its end at once; a daemon that was started as usual becomes a
+   * child of the first process, and where that reaps nobody, what was killed looks alive. Ends with SIGKILL.
+   */
+  async startAsChild(): Promise<{ readonly pid: number; readonly kill: () => Promise<void> } | undefined> {
+    const child = execa(this.program, ['daemon'], { cwd: join(this.root, 'home'), env: this.env, extendEnv: false, reject: false, stdin: 'ignore', stdout: { file: this.log, append: true }, stderr: { file: this.log, append: true }, detached: true })
+    const { pid } = child
+    const ready = await waitFor(() => pid !== undefined && this.pid() === pid ? true : undefined, { deadlineMs: 10_000, otherwise: () => new Error('not ready') }).catch(() => false)
+    const kill = async (): Promise<void> => {
+      child.kill('SIGKILL')
+      await child
+    }
+    if (ready && pid !== undefined) return { pid, kill }
+    await kill()
+    return undefined
   }
 
   /** Process id in the run file; undefined when there is none. */

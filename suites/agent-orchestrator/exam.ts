@@ -1,7 +1,6 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { request } from 'node:http'
-import { join } from 'node:path'
-import { execa } from 'execa'
+import { join, relative } from 'node:path'
 import { isAlive, identify } from '../../harness/processes/table.ts'
 import type { Finding } from '../../harness/suite.ts'
 import { fail } from '../../harness/verdict.ts'
@@ -39,6 +38,7 @@ interface Holdings {
   readonly worktrees: readonly string[]
   readonly branches: readonly string[]
   readonly terminals: readonly string[]
+  /** Session and process of each; an agent may be slower to start than its session is to be listed. */
   readonly agents: readonly string[]
 }
 
@@ -59,21 +59,35 @@ export class Exam {
   readonly seen: Seen
   readonly #section: string
   readonly #record: (finding: Finding) => void
-  readonly #told = new Set<string>()
+  readonly #found = new Map<string, { readonly finding: Finding; readonly also: string[] }>()
+  readonly #signal: AbortSignal | undefined
+  readonly #paths = new Map<string, string | undefined>()
+  /** As it was after the last operation that was refused, while nothing else has been done. */
+  #held: Holdings | undefined
   readonly #calls: string[] = []
 
-  constructor(daemon: Daemon, seen: Seen, name: string, record: (finding: Finding) => void) {
+  constructor(daemon: Daemon, seen: Seen, name: string, record: (finding: Finding) => void, signal?: AbortSignal) {
+    this.#signal = signal
     this.daemon = daemon
     this.seen = seen
     this.#section = /^\d+(?:\.\d+)?/.exec(name)?.[0] ?? '0'
     this.#record = record
   }
 
-  /** Records that a promise was not kept, once per check. */
+  /** Notes that a promise was not kept; the same id again is told with the first. `flush` records them. */
   finding(id: string, promised: string, happened: string, severity: Finding['severity'] = 'high'): void {
-    if (this.#told.has(id)) return
-    this.#told.add(id)
-    this.#record({ id, section: this.#section, promised, happened: happened.slice(0, 900), severity, reproduce: this.#calls.slice(-8).join('\n') })
+    const known = this.#found.get(id)
+    if (known) known.also.push(happened)
+    else this.#found.set(id, { finding: { id, section: this.#section, promised, happened: happened.slice(0, 900), severity, reproduce: this.#calls.slice(-8).join('\n') }, also: [] })
+  }
+
+  /** Records what was found; call it when the check has ended, however it did. */
+  flush(): void {
+    for (const { finding, also } of this.#found.values()) {
+      const more = also.length === 0 ? '' : `; and ${also.length} more: ${also.slice(0, 6).map((text) => text.slice(0, 160)).join('; ')}`
+      this.#record({ ...finding, happened: finding.happened + more })
+    }
+    this.#found.clear()
   }
 
   /** Records a finding unless `kept`. Returns `kept`. */
@@ -87,6 +101,8 @@ export class Exam {
    * What must hold of every answer is looked at here. @throws VerdictError when the daemon does not answer
    */
   async api(method: string, route: string, ids: readonly string[] = [], options: CallOptions = {}): Promise<Answer> {
+    this.#signal?.throwIfAborted()
+    if (method !== 'GET') this.#held = undefined
     const rest = [...ids]
     const template = route.startsWith('//') ? route.slice(1) : `/api/v1${route}`
     const path = template.replaceAll('{}', () => encodeURIComponent(rest.shift() ?? '')) + (options.query === undefined ? '' : `?${options.query}`)
@@ -132,6 +148,8 @@ export class Exam {
 
   /** Calls the command line; whatever happens, it must not fall over. */
   async ao(args: readonly string[], options: { env?: Readonly<Record<string, string>>; input?: string } = {}): Promise<CliAnswer> {
+    this.#signal?.throwIfAborted()
+    this.#held = undefined
     this.#calls.push(`${Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${quoted(value)} `).join('')}ao ${args.map(quoted).join(' ')}`)
     const answer = await this.daemon.ao(args, options)
     if (/^panic:|goroutine \d+ \[/m.test(answer.stderr + answer.stdout)) this.finding(`panic ao ${args[0] ?? ''}`, 'the command line never panics', showCli(answer))
@@ -161,7 +179,7 @@ export class Exam {
    * @param codes what the envelope's code may be; anything where it is not given
    */
   async refused(method: string, route: string, ids: readonly string[], options: CallOptions & { as: string }, codes: readonly string[] = []): Promise<Answer> {
-    const before = await this.holdings()
+    const before = this.#held ?? await this.holdings()
     const answer = await this.api(method, route, ids, options)
     const name = `${method} ${route}: ${options.as}`
     this.expect(answer.status >= 400, `accepted ${name}`, `${options.as}: is refused`, answer.shown)
@@ -169,7 +187,7 @@ export class Exam {
       const code = String(answer.body.code)
       this.expect(codes.includes(code), `code ${name}`, `${options.as}: is refused with the code ${codes.join(' or ')}`, answer.shown, 'low')
     }
-    if (answer.status >= 400) await this.nothingNew(before, name, answer.shown)
+    if (answer.status >= 400) this.#held = await this.nothingNew(before, name, answer.shown)
     return answer
   }
 
@@ -180,9 +198,13 @@ export class Exam {
     const rows = (Array.isArray(list.body.sessions) ? list.body.sessions as { id: string; isTerminated: boolean }[] : []).map(({ id }) => id)
     const worktrees = children(join(data, 'worktrees')).flatMap((project) => children(join(data, 'worktrees', project)).map((name) => `${project}/${name}`))
     const projects = await this.api('GET', '/projects')
-    const ids = Array.isArray(projects.body.projects) ? (projects.body.projects as { id: string; path?: string }[]).map(({ id }) => id) : []
-    const paths = await Promise.all(ids.map(async (id) => (await this.api('GET', '/projects/{}', [id])).body.project as { path?: string } | undefined))
-    const branches = (await Promise.all(paths.map(async (project) => project?.path === undefined ? [] : this.branches(project.path)))).flat()
+    const ids = Array.isArray(projects.body.projects) ? (projects.body.projects as { id: string }[]).map(({ id }) => id) : []
+    for (const id of ids) {
+      if (this.#paths.has(id)) continue
+      const { project } = (await this.api('GET', '/projects/{}', [id])).body
+      this.#paths.set(id, isRecord(project) && typeof project.path === 'string' ? project.path : undefined)
+    }
+    const branches = [...this.#paths.values()].flatMap((path) => path === undefined ? [] : branchesOf(path))
     const agents = agentEvents(agentLog).filter(({ event }) => event === 'started').map(({ pid, session }) => `${session} ${pid}`).filter((one) => {
       const process = identify(Number(one.split(' ')[1]))
       return process !== undefined && isAlive(process)
@@ -190,18 +212,14 @@ export class Exam {
     return { rows, worktrees, branches, terminals: await terminals.list(), agents }
   }
 
-  async branches(repository: string): Promise<string[]> {
-    const { stdout } = await execa('git', ['for-each-ref', '--format=%(refname:short)', 'refs/heads'], { cwd: repository, env: { ...this.daemon.env }, extendEnv: false, reject: false })
-    return stdout.split('\n').filter((line) => line !== '').map((branch) => `${branch} in ${repository}`)
-  }
-
   /** Looks whether an operation that failed has left something. */
-  async nothingNew(before: Holdings, name: string, shown: string): Promise<void> {
+  async nothingNew(before: Holdings, name: string, shown: string): Promise<Holdings> {
     const after = await this.holdings()
     for (const kind of ['rows', 'worktrees', 'branches', 'terminals', 'agents'] as const) {
-      const fresh = after[kind].filter((one) => !before[kind].includes(one))
+      const fresh = after[kind].filter((one) => !before[kind].includes(one) && !(kind === 'agents' && before.rows.includes(one.split(' ')[0] ?? '')))
       if (fresh.length > 0) this.finding(`leftover ${kind} ${name}`, `an operation that fails leaves no ${kind === 'rows' ? 'session' : kind.slice(0, -1)}`, `${shown}; left: ${fresh.join(', ')}`)
     }
+    return after
   }
 }
 
@@ -209,6 +227,14 @@ export class Exam {
 export const showCli = ({ args, exitCode, stdout, stderr }: CliAnswer): string => `ao ${args.join(' ')} -> exit ${exitCode} ${[stdout, stderr].map((text) => text.trim()).filter((text) => text !== '').join(' | ').slice(0, 400)}`
 
 const quoted = (text: string): string => /^[\w./:@=-]+$/.test(text) ? text : `'${(text.length > 300 ? `${text.slice(0, 120)}...(${text.length} characters)` : text).replaceAll("'", `'\\''`)}'`
+/** Branches of a repository, without starting git. */
+function branchesOf(repository: string): string[] {
+  const git = join(repository, '.git')
+  const heads = join(git, 'refs/heads')
+  const loose = !existsSync(heads) ? [] : readdirSync(heads, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => relative(heads, join(entry.parentPath, entry.name)))
+  const packed = existsSync(join(git, 'packed-refs')) ? readFileSync(join(git, 'packed-refs'), 'utf8').split('\n').flatMap((line) => line.split(' refs/heads/')[1] ?? []) : []
+  return [...new Set([...loose, ...packed])].map((branch) => `${branch} in ${repository}`)
+}
 const children = (directory: string): string[] => existsSync(directory) ? readdirSync(directory) : []
 export const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
 

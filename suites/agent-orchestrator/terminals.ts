@@ -1,5 +1,7 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { execa } from 'execa'
+import { identify, isAlive } from '../../harness/processes/table.ts'
 
 /** The terminal sessions that one daemon has, seen from outside of AO. */
 export interface Terminals {
@@ -9,6 +11,16 @@ export interface Terminals {
   readonly kill: (name: string) => Promise<void>
   /** What is on the screen of a session. */
   readonly screen: (name: string) => Promise<string>
+}
+
+/** The stand-in's sessions, read from its directory: a file each, with its name and the process id of its tmux server. */
+export function standInTerminals(directory: string, program: string, env: Readonly<Record<string, string>>): Terminals {
+  const list = (): string[] => !existsSync(directory) ? [] : readdirSync(directory).filter((file) => file.endsWith('.name')).flatMap((file) => {
+    const [name = '', pid = ''] = readFileSync(join(directory, file), 'utf8').split('\n')
+    const process = identify(Number(pid))
+    return process !== undefined && isAlive(process) ? [name] : []
+  })
+  return { ...zellijTerminals(program, env), list: () => Promise.resolve(list()) }
 }
 
 /** @param program zellij, or what stands in for it, with the daemon's own namespace; @param env the daemon's environment */

@@ -21,6 +21,7 @@ export class World {
   readonly daemon: Daemon
   readonly can: Capabilities
   readonly #projects = new Map<string, { id: string; path: string }>()
+  #worker: string | undefined
   /** Values that one check leaves for the next. */
   readonly memory = new Map<string, string>()
 
@@ -74,6 +75,12 @@ export class World {
     const session = isRecord(answer.body.session) ? answer.body.session.id : undefined
     if (answer.status !== 201 || typeof session !== 'string') throw fail('check-failed', `a plain session could not be made: ${answer.shown}`)
     return session
+  }
+
+  /** A session that any check may use that leaves it alive; made once. */
+  async worker(exam: Exam): Promise<string> {
+    this.#worker ??= await this.session(exam, { harness: 'kimi' })
+    return this.#worker
   }
 
   worktree(session: string, project = 'ws'): string {

@@ -84,6 +84,8 @@ export const hookChecks: AoChecks = {
     const id = await world.session(exam, { harness: 'kimi' })
     await exam.api('POST', '/sessions/{}/activity', [id], { json: { state: 'exited' } })
     exam.expect((await sessionOf(exam, id)).isTerminated === true, 'exited', 'a session whose agent has exited is terminated', JSON.stringify(await sessionOf(exam, id)))
+    const ended = await waitFor(async () => (await world.daemon.terminals.list()).includes(id) ? undefined : true, { deadlineMs: 7000, everyMs: 200, otherwise: () => new Error('it lives') }).catch(() => false)
+    exam.expect(ended, 'exited-terminal', 'and its terminal session goes', 'it is there 7 s later', 'low')
     await exam.api('POST', '/sessions/{}/activity', [id], { json: { state: 'active' }, as: 'after exited' })
     const after = await sessionOf(exam, id)
     exam.expect(after.isTerminated === true && activityOf(after) === 'exited', 'woken', 'a late signal does not bring a terminated session back', JSON.stringify(after))

@@ -14,7 +14,6 @@ const oddIds = ['..', '.', '../../etc/passwd', 'a b', 'ä', '%00', '%2e%2e', "';
 
 const bodies: Readonly<Record<string, { readonly raw: string }>> = {
   'half of JSON': { raw: '{"a":' }, 'no body': { raw: '' }, 'an array': { raw: '[]' }, 'a text': { raw: '"x"' }, null: { raw: 'null' }, 'two objects': { raw: '{}{}' }, 'deep nesting': { raw: `${'['.repeat(20_000)}${']'.repeat(20_000)}` },
-  'invalid UTF-8 escapes': { raw: '{"projectId":"\\ud800","path":"\\ud800","message":"\\ud800","state":"\\ud800","displayName":"\\ud800","pr":"\\ud800"}' },
   'numbers for texts': { raw: '{"projectId":1,"path":1,"message":1,"state":1,"displayName":1,"pr":1}' },
 }
 
@@ -26,7 +25,7 @@ const routesOf = (world: World): string[] => [...new Set([...promisedRoutes, ...
 
 export const httpChecks: AoChecks = {
   '11 every promised route is there': aoCheck(40, async (exam, world) => {
-    await world.session(exam, { harness: 'kimi' })
+    await world.worker(exam)
     for (const route of promisedRoutes) {
       const [verb, path] = split(route)
       const answer = await exam.api(verb, path, ['nobody-1'], verb === 'GET' ? {} : { raw: '{' })
@@ -73,7 +72,7 @@ export const httpChecks: AoChecks = {
     exam.expect(outside.status === 404, 'unknown-root', 'GET /nonsense: 404', outside.shown, 'low')
   }),
   '11 a body that is no request is refused': aoCheck(90, async (exam, world) => {
-    const id = await world.session(exam, { harness: 'kimi' })
+    const id = await world.worker(exam)
     const before = await exam.holdings()
     for (const route of routesOf(world).filter((one) => /^(POST|PATCH|PUT) /.test(one) && !/\/(kill|restore|cleanup|merge|resolve-comments|rollback|trigger|read-all)$|clean|notifications/.test(one))) {
       const [verb, path] = split(route)
@@ -85,14 +84,13 @@ export const httpChecks: AoChecks = {
     await exam.nothingNew(before, 'bodies that are no requests', '')
   }),
   '11 ids that are none are not found': aoCheck(90, async (exam, world) => {
-    await world.session(exam, { harness: 'kimi' })
+    await world.worker(exam)
     const before = await exam.holdings()
     for (const route of routesOf(world).filter((one) => one.includes('{}') && !/prs|notifications|preview/.test(one))) {
       const [verb, path] = split(route)
       const json = { displayName: 'x', message: 'x', state: 'active', pr: 'https://github.com/acme/ws/pull/1' }
       for (const id of oddIds) {
-        const as = `id ${id.length > 30 ? `${id.slice(0, 5)}...` : JSON.stringify(id)}`
-        const answer = await exam.api(verb, path, [id, 'x'], { ...(verb !== 'GET' && verb !== 'DELETE' && { json }), as })
+        const answer = await exam.api(verb, path, [id, 'x'], { ...(verb !== 'GET' && verb !== 'DELETE' && { json }), as: 'an id that nobody has' })
         exam.expect(answer.status >= 400, `accepted ${route}: odd id`, 'an id that nobody has is refused', answer.shown)
       }
     }
@@ -117,7 +115,7 @@ export const httpChecks: AoChecks = {
     exam.expect(answers.every(({ status }) => status === 200), 'at-once', 'sixty reads at once succeed', answers.map(({ status }) => status).join(' '))
   }),
   '8 claims that cannot be are refused': aoCheck(60, async (exam, world) => {
-    const id = await world.session(exam, { harness: 'kimi' })
+    const id = await world.worker(exam)
     for (const [as, options] of Object.entries({ 'no pull request': { json: {} }, 'a text that is none': { json: { pr: 'hello' } }, 'a number': { json: { pr: 7 } }, 'half of JSON': { raw: '{' }, 'a pull request elsewhere': { json: { pr: 'https://github.com/other/repo/pull/1' } }, 'a negative number': { json: { pr: '-1' } }, 'a host that is not GitHub': { json: { pr: 'https://example.invalid/acme/ws/pull/1' } } })) {
       await exam.refused('POST', '/sessions/{}/pr/claim', [id], { ...options, as })
     }

@@ -58,7 +58,12 @@ export function checksLane(name: string, proves: string, definition: ChecksLane)
         else {
           const done = await check(title, async (context) => {
             world ??= new World(daemonOf(context, facts, name), facts.can)
-            await work(new Exam(world.daemon, seen, title, context.finding), world)
+            const exam = new Exam(world.daemon, seen, title, context.finding, context.signal)
+            try {
+              await work(exam, world)
+            } finally {
+              exam.flush()
+            }
             return true
           })
           if (done === undefined && title.startsWith('1.1 a daemon for')) broken = 'the daemon of the lane does not run'
@@ -90,8 +95,9 @@ function judgeAnswers(exam: Exam): Promise<void> {
 
 async function endDaemon(exam: Exam): Promise<void> {
   const { body } = await exam.api('GET', '/sessions')
+  const terminals = await exam.daemon.terminals.list()
   for (const { id, isTerminated } of Array.isArray(body.sessions) ? body.sessions as { id: string; isTerminated: boolean }[] : []) {
-    if (!isTerminated) await exam.api('POST', '/sessions/{}/kill', [id], { mayFail: true })
+    if (!isTerminated || terminals.includes(id)) await exam.api('POST', '/sessions/{}/kill', [id], { mayFail: true })
   }
   const left = await exam.daemon.terminals.list()
   exam.expect(left.length === 0, 'terminals-left', 'when all sessions are killed, no terminal session is left', left.join(', '))

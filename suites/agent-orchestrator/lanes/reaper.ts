@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { fail } from '../../../harness/verdict.ts'
 import { waitFor } from '../../../helpers/wait-for.ts'
 import { check } from '../../../harness/suite.ts'
@@ -26,14 +25,14 @@ export const reaper = lane({
       await check(title, async (context) => {
         if (!reaped) throw fail('check-failed', 'there are no sessions to be reaped: lane bootstrap could not make them')
         const daemon = daemonOf(context, facts, 'reaper')
-        const exam = new Exam(daemon, new Seen(), title, context.finding)
+        const exam = new Exam(daemon, new Seen(), title, context.finding, context.signal)
         exam.byHand('# spawn a session, end its terminal session from outside, wait for 75 s')
         const id = name === 'killed' ? reaped.killed : name === 'waiting' ? reaped.killedWhileWaiting : reaped.alive
         const rest = Math.max(1, reaped.at + reaperMs - Date.now())
         const terminated = (): Promise<true | undefined> => sessionOf(exam, id).then((session) => session.isTerminated === true ? true : undefined)
         if (name === 'alive') {
-          if (rest > 1) await delay(Math.min(rest, 1), undefined, { signal: context.signal })
           exam.expect((await terminated()) === undefined, 'reaped-alive', 'a session whose terminal lives goes on', JSON.stringify(await sessionOf(exam, id)))
+          exam.flush()
           await daemon.stop()
           return
         }
@@ -42,6 +41,7 @@ export const reaper = lane({
         exam.expect(session.isTerminated === true, name === 'killed' ? 'not-reaped' : 'waiting-not-reaped', 'a session whose terminal is gone is terminated', `${((Date.now() - reaped.at) / 1000).toFixed(0)} s after its terminal was ended: ${JSON.stringify(session)}`)
         if (session.isTerminated === true) exam.expect(activityOf(session) === 'exited', 'reaped-activity', 'its activity is exited', JSON.stringify(session))
         if (name === 'killed') exam.expect(/reason|reap/i.test(JSON.stringify(session)), 'no-reason', 'it has a reason that names the reaper', JSON.stringify(session), 'unclear')
+        exam.flush()
       })
     }
     return facts

@@ -1,14 +1,13 @@
 // A program that answers the zellij commands AO uses, over the real tmux: zellij has no Debian package.
-// Usage: zellij.mjs <directory> <zellij arguments>. Each session has a tmux server of its own, so that a pane inherits
+// Started by zellij.sh, which answers the rest. Usage: zellij.mjs <directory> <zellij arguments>. Each session has a tmux server of its own, so that a pane inherits
 // the environment of whoever made it, as with zellij. The directory is the namespace.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const [directory, ...args] = process.argv.slice(2)
 mkdirSync(directory, { recursive: true })
-const version = process.env.STAND_IN_ZELLIJ_VERSION || '0.44.3'
 
 // A session's name may be longer than a socket's path can be.
 const plain = (name) => join(directory, createHash('sha256').update(name).digest('hex').slice(0, 10))
@@ -16,8 +15,14 @@ const tmux = (name, tmuxArgs, options = {}) => {
   const { TMUX, TMUX_PANE, ...env } = process.env
   return spawnSync('tmux', ['-f', '/dev/null', '-S', `${plain(name)}.s`, ...tmuxArgs], { encoding: 'utf8', env, ...options })
 }
-const alive = (name) => tmux(name, ['has-session', '-t', '=main']).status === 0
-const sessions = () => readdirSync(directory).filter((file) => file.endsWith('.name')).map((file) => readFileSync(join(directory, file), 'utf8')).filter(alive)
+const alive = (name) => {
+  try {
+    process.kill(Number(readFileSync(`${plain(name)}.name`, 'utf8').split('\n')[1]), 0)
+    return true
+  } catch {
+    return false
+  }
+}
 const say = (text) => { process.stdout.write(`${text}\n`) }
 const refuse = (text, code = 1) => {
   process.stderr.write(`${text}\n`)
@@ -45,9 +50,9 @@ function create(name, layoutFile) {
   if (existsSync(join(directory, 'broken'))) refuse('this stand-in for zellij was told to fail')
   if (alive(name)) refuse(`Session with name "${name}" already exists.`)
   const { cwd, command, args: commandArgs } = readLayout(layoutFile)
-  writeFileSync(`${plain(name)}.name`, name)
-  const made = tmux(name, ['new-session', '-d', '-s', 'main', '-x', '220', '-y', '50', '-c', cwd, '--', command, ...commandArgs])
+  const made = tmux(name, ['new-session', '-d', '-P', '-F', '#{pid}', '-s', 'main', '-x', '220', '-y', '50', '-c', cwd, '--', command, ...commandArgs])
   if (made.status !== 0) refuse(`tmux could not make the session: ${made.stderr}`)
+  writeFileSync(`${plain(name)}.name`, `${name}\n${made.stdout.trim()}\n`)
 }
 
 function end(name) {
@@ -58,9 +63,8 @@ function end(name) {
 
 function act(name, [action, ...rest]) {
   if (!alive(name)) refuse(`There is no active session named "${name}"!`)
-  const words = rest.filter((word, index) => !word.startsWith('--') && rest[index - 1] !== '--pane-id')
-  if (action === 'list-panes') say(JSON.stringify([{ id: 0, is_plugin: false, title: 'agent' }]))
-  else if (action === 'paste' || action === 'write-chars') {
+  const words = rest.filter((word, index) => word !== '--pane-id' && rest[index - 1] !== '--pane-id')
+  if (action === 'paste' || action === 'write-chars') {
     tmux(name, ['load-buffer', '-b', 'chunk', '-'], { input: words.join(' ') })
     tmux(name, ['paste-buffer', '-d', '-b', 'chunk', '-t', 'main'])
   } else if (action === 'send-keys') tmux(name, ['send-keys', '-t', 'main', ...words])
@@ -68,12 +72,7 @@ function act(name, [action, ...rest]) {
   else refuse(`this stand-in for zellij does not know the action ${action}`, 2)
 }
 
-if (args[0] === '--version') say(`zellij ${version}`)
-else if (args[0] === 'list-sessions') {
-  const names = sessions()
-  if (names.length === 0) refuse('No active zellij sessions found.')
-  for (const name of names) say(`${name} [Created 1s ago]`)
-} else if (args[0] === 'kill-session' || args[0] === 'delete-session') end(args.slice(1).find((word) => !word.startsWith('-')))
+if (args[0] === 'kill-session' || args[0] === 'delete-session') end(args.slice(1).find((word) => !word.startsWith('-')))
 else if (args[0] === 'attach') {
   const name = args.slice(1).find((word) => !word.startsWith('-'))
   const layout = optionOf('--default-layout')

@@ -1,0 +1,133 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import getPort from 'get-port'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Finding } from '../../harness/suite.ts'
+import { waitFor } from '../../helpers/wait-for.ts'
+import { flagsIn, routesIn } from './capabilities.ts'
+import { cdcChecks } from './checks/cdc.ts'
+import { daemonChecks } from './checks/daemon.ts'
+import { hookChecks } from './checks/hooks.ts'
+import { httpChecks } from './checks/http-api.ts'
+import { projectChecks } from './checks/projects.ts'
+import { sendChecks } from './checks/send.ts'
+import { spawnChecks } from './checks/spawn.ts'
+import { Daemon } from './daemon.ts'
+import { Exam, Seen } from './exam.ts'
+import { allChecks, type AoChecks } from './lanes/checks-lane.ts'
+import { World } from './world.ts'
+
+/** The daemon of ours; what it does not do, `ao session ls` and the like, is not among these checks. */
+const program = fileURLToPath(new URL('stand-ins/ao.mjs', import.meta.url))
+const checks: AoChecks = { ...daemonChecks, ...projectChecks, ...spawnChecks, ...sendChecks, ...hookChecks, ...cdcChecks, ...httpChecks, ...allChecks('x', { checks: {} }) }
+
+let root: string
+let daemon: Daemon | undefined
+beforeEach(() => { root = mkdtempSync(join(tmpdir(), 'ao-')) })
+afterEach(async () => {
+  const pid = daemon?.pid()
+  await daemon?.stop()
+  // One that was told not to end.
+  if (pid !== undefined && daemon && readFileSync(`/proc/${pid}/environ`, { flag: 'a+' }).includes(daemon.data)) process.kill(pid, 'SIGKILL')
+  for (const name of await daemon?.terminals.list() ?? []) await daemon?.terminals.kill(name)
+  daemon = undefined
+  await waitFor(() => {
+    try {
+      rmSync(root, { recursive: true, force: true })
+      return true
+    } catch {
+      return undefined
+    }
+  }, { deadlineMs: 10_000, otherwise: () => new Error(`${root} cannot be removed`) })
+})
+
+/** Runs checks against the daemon of ours with a fault, and tells what they find. */
+async function examine(titles: readonly string[], fault = '', started = true): Promise<Finding[]> {
+  const binary = join(root, 'like-ao')
+  writeFileSync(binary, `#!/bin/sh\nexec ${process.execPath} ${program} "$@"\n`)
+  chmodSync(binary, 0o755)
+  daemon = new Daemon({ root: join(root, 'd'), binary, port: await getPort(), terminal: 'zellij', env: { PATH: process.env.PATH ?? '' }, more: { AO_LIKE_FAULT: fault, ...(fault !== 'local-time' && { TZ: 'UTC' }) } })
+  if (started) expect((await daemon.start()).exitCode).toBe(0)
+  const world = new World(daemon, { terminal: 'zellij', routes: [], spawnFlags: [], schema: 0 })
+  const seen = new Seen()
+  const found: Finding[] = []
+  for (const title of titles) {
+    const check = checks[title]
+    if (!check) throw new Error(`there is no check ${title}`)
+    const exam = new Exam(daemon, seen, title, (finding) => found.push(finding))
+    await check.work(exam, world)
+    exam.flush()
+  }
+  return found
+}
+
+const refusals = '3.1 what cannot be spawned is refused, and leaves nothing'
+const order = '10.1 what happens is in the log, in order and without gaps'
+const answers = '11 every answer in lane x'
+const stop = '1.5 the daemon of lane x ends and takes its sessions along'
+const addWrong = '2.1 add refuses what is no new repository, and registers nothing'
+
+test('a daemon that keeps its promises gives no finding', async () => {
+  const found = await examine([
+    '1.2 status: ready', addWrong, '2.1 add takes every legal repository, and tells its default branch', '2.1 add at the same time registers once',
+    refusals, '3.1 a branch that another session has', '3.1 the terminal program fails', '3.1 the program of the agent is not there', '3.3 harness codex', '3.7 kill of what is not there',
+    '5.1 send reaches the agent, and the screen', '5.2 the sender stands before the message', '5.3 control characters are taken out', '5.1 send keeps quotes and dollars', '5.1 send keeps 4096 bytes',
+    '7.2 ao hooks claude-code user-prompt-submit', '7.2 activity that is refused', '7.2 exited ends the session, and nothing wakes it',
+    order, '10.1 what changes nothing is no event', '10.2 the stream replays, then goes on live', '10.2 the cursor is honoured', '10.2 a restart replays the same, and goes on counting',
+    '11 a large body is refused, and the daemon lives', '11 the id of a request comes back', '1.1 a web page cannot shut it down', answers, stop,
+  ])
+  expect(found.map(({ id, happened }) => `${id}: ${happened}`)).toEqual([])
+})
+
+test('start, crash and restart of a daemon that keeps its promises give no finding', async () => {
+  const found = await examine(['1.1 start: ready, and the run file says the same', '1.1 a second start finds the first', '1.5 kill -9: the status says so, and start recovers', '1.1 a run file that is broken', '1.1 the port is taken'], '', false)
+  expect(found.map(({ id, happened }) => `${id}: ${happened}`)).toEqual([])
+})
+
+test.each([
+  { fault: 'opaque-500', titles: [refusals, answers], finds: ['5xx POST /sessions: an unknown project', 'cause-not-logged'] },
+  { fault: 'leaves-row', titles: [refusals], finds: ['leftover rows POST /sessions: an illegal branch'] },
+  { fault: 'leaves-worktree', titles: [refusals], finds: ['leftover worktrees POST /sessions: an unknown harness'] },
+  { fault: 'leaves-branch', titles: [refusals], finds: ['leftover branches POST /sessions: an unknown harness'] },
+  { fault: 'leaves-terminal', titles: ['3.1 a branch that another session has'], finds: ['leftover terminals POST /sessions: a branch that another session has'] },
+  { fault: 'starts-nothing', titles: ['3.1 the program of the agent is not there'], finds: ['accepted POST /sessions: an agent that is not installed'] },
+  { fault: 'no-envelope', titles: ['2.3 get of what is not there'], finds: ['code GET /projects/{}: an unknown project', 'get-unknown'] },
+  { fault: 'no-envelope', titles: ['7.2 activity that is refused', answers], finds: ['no-envelope'] },
+  { fault: 'local-time', titles: [order, answers], finds: ['time-not-utc'] },
+  { fault: 'gap', titles: [order], finds: ['gaps'] },
+  { fault: 'no-live', titles: ['10.2 the stream replays, then goes on live'], finds: ['live'] },
+  { fault: 'ignores-cursor', titles: ['10.2 the cursor is honoured'], finds: ['cursor ?after', 'cursor Last-Event-ID', 'bad-cursor x'] },
+  { fault: 'repeats-events', titles: ['10.1 what changes nothing is no event'], finds: ['repeated'] },
+  { fault: 'loses-messages', titles: ['5.2 the sender stands before the message'], finds: ['prefix'] },
+  { fault: 'sends-twice', titles: ['5.1 send keeps quotes and dollars', '5.1 send keeps umlauts and emoji'], finds: ['kept'] },
+  { fault: 'keeps-control', titles: ['5.3 control characters are taken out'], finds: ['control'] },
+  { fault: 'ignores-activity', titles: ['7.2 POST activity active', '7.2 ao hooks claude-code user-prompt-submit'], finds: ['activity', 'hook'] },
+  { fault: 'wakes-up', titles: ['7.2 exited ends the session, and nothing wakes it'], finds: ['woken'] },
+  { fault: 'kills-unknown', titles: ['3.7 kill of what is not there'], finds: ['accepted POST /sessions/{}/kill: an unknown session'] },
+  { fault: 'kill-keeps-terminal', titles: ['7.2 POST activity active', stop], finds: ['terminals-left'] },
+  { fault: 'registers-twice', titles: ['2.1 add at the same time registers once'], finds: ['registered-twice'] },
+  { fault: 'always-main', titles: ['2.1 add takes every legal repository, and tells its default branch'], finds: ['default-branch default branch master'] },
+  { fault: 'forgets-projects', titles: ['2.1 add makes an id of the directory, where none is given', '2 projects are there after a restart'], finds: ['lost'] },
+  { fault: 'wrong-verb-404', titles: ['11 wrong verbs are answered with 405'], finds: ['put-project'] },
+  { fault: 'trusts-run-file', titles: ['1.1 a run file that is broken'], finds: ['run-file-trusted a pid of somebody else'] },
+  { fault: 'outlives-stop', titles: [stop], finds: ['outlives-stop'] },
+  { fault: 'panics', titles: ['1 a wrong command line'], finds: ['panic ao nonsense'] },
+])('$fault is found', async ({ fault, titles, finds }) => {
+  const ids = (await examine(titles, fault)).map(({ id }) => id)
+  for (const id of finds) expect(ids).toContain(id)
+})
+
+test('a finding says how to see it by hand', async () => {
+  const [finding] = await examine(['3.7 kill of what is not there'], 'kills-unknown')
+  expect(finding).toMatchObject({ section: '3.7', promised: 'an unknown session: is refused' })
+  expect(finding?.reproduce).toContain('curl -i -X POST "http://127.0.0.1:$AO_PORT/api/v1/sessions/nobody-1/kill"')
+  expect(finding?.happened).toMatch(/POST \/api\/v1\/sessions\/nobody-1\/kill -> 200/)
+})
+
+test('routes and flags are read from what AO says of itself', () => {
+  const yaml = 'openapi: 3.1.0\npaths:\n  /api/v1/projects:\n    get:\n      x: y\n    post:\n      x: y\n  "/api/v1/sessions/{sessionId}/kill":\n    post: {}\ncomponents:\n  /no:\n    get:\n'
+  expect(routesIn(yaml)).toEqual(['GET /api/v1/projects', 'POST /api/v1/projects', 'POST /api/v1/sessions/{}/kill'])
+  expect(flagsIn('  --project string\n  --agent, --project')).toEqual(['project', 'agent'])
+})
