@@ -52,9 +52,11 @@ export class Daemon {
       : `ZELLIJ_SOCKET_DIR=${join(root, 'z')} exec ${zellij} "$@"`)
     // `gh` that is not logged in: it says nothing and is content.
     this.#write('gh', 'exit 0')
-    for (const program of Object.values(harnessPrograms)) this.#write(program, `exec ${process.execPath} ${standIn('agent.mjs')} ${program} ${this.agentLog} "$@"`)
+    // Its version without starting node: the doctor waits for two seconds.
+    for (const program of Object.values(harnessPrograms)) this.#write(program, `[ "$1" = --version ] && echo '9.9.9 (stand-in for ${program})' && exit\nexec ${process.execPath} ${standIn('agent.mjs')} ${program} ${this.agentLog} "$@"`)
     writeFileSync(join(root, 'gitconfig'), '[user]\n\tname = clone-smoke\n\temail = clone-smoke@localhost\n[init]\n\tdefaultBranch = main\n[safe]\n\tdirectory = *\n')
-    const { AO_AGENT, GITHUB_TOKEN, HTTPS_PROXY, HTTP_PROXY, https_proxy, http_proxy, ...inherited } = env
+    // How the user reaches registries is nothing for AO: its GitHub is the run's own, or none.
+    const inherited = Object.fromEntries(Object.entries(env).filter(([name]) => !/^(?:AO_.*|GITHUB_TOKEN|https?_proxy)$/i.test(name)))
     this.env = {
       ...inherited, HOME: join(root, 'home'), USER: 'smoke', SHELL: '/bin/sh', TERM: 'xterm-256color', LANG: 'C.UTF-8', TMPDIR: join(root, 'tmp'), TEMP: join(root, 'tmp'), TMP: join(root, 'tmp'),
       // Not UTC on purpose: what is told in local time shows.

@@ -1,3 +1,127 @@
 import type { ExpectedFinding } from '../../harness/suite.ts'
+import { capabilities, type Capabilities } from './capabilities.ts'
 
-export const expectedFindings = (_facts: object): ExpectedFinding[] => []
+/**
+ * What AO is known not to keep, each looked at by hand. Two versions were walked whole: the runbook's (schema 7, zellij:
+ * `old`) and one of three weeks later (schema 19, tmux: `new`). Of a version between, or of one whose schema cannot be
+ * read, no entry says that it must still fail.
+ */
+interface Known {
+  readonly step: string
+  readonly id: string
+  /** Default: both. */
+  readonly in?: 'old' | 'new'
+  /** It depends on timing. */
+  readonly sometimes?: boolean
+}
+
+const known: readonly Known[] = [
+  { step: '1 a wrong command line', id: 'usage nonsense' },
+  { step: '1.1 a run file that is broken', id: 'run-file-blocks a pid of somebody else' },
+  { step: '1.1 a run file that is broken', id: 'run-file-blocks empty' },
+  { step: '1.1 a run file that is broken', id: 'run-file-blocks half of JSON' },
+  { step: '1.1 a web page cannot shut it down', id: 'read-with-host' },
+  { step: '1.1 a web page cannot shut it down', id: 'write-from-origin', in: 'old' },
+  { step: '1.5 stop: the process ends, the run file goes', id: 'name-not_running' },
+  { step: '1.5 stop: the process ends, the run file goes', id: 'stop-returns-early', in: 'old', sometimes: true },
+  { step: '10.1 what happens is in the log, in order and without gaps', id: 'time-not-utc', in: 'old' },
+  { step: '10.2 stop ends also while somebody reads', id: 'stop-error', sometimes: true },
+  { step: '10.2 stop ends also while somebody reads', id: 'stop-waits-for-readers', sometimes: true },
+  { step: '11 a large body is refused, and the daemon lives', id: '5xx POST /sessions: 10 MB', in: 'old' },
+  { step: '11 a large body is refused, and the daemon lives', id: 'large POST /sessions', in: 'old' },
+  { step: '11 every answer in lane cdc', id: 'time-not-utc', in: 'old' },
+  { step: '11 every answer in lane hooks', id: 'time-not-utc', in: 'old' },
+  { step: '11 every answer in lane http-api', id: 'cause-not-logged', in: 'old' },
+  { step: '11 every answer in lane http-api', id: 'time-not-utc', in: 'old' },
+  { step: '11 every answer in lane orchestrators', id: 'cause-not-logged', in: 'old' },
+  { step: '11 every answer in lane orchestrators', id: 'time-not-utc', in: 'old' },
+  { step: '11 every answer in lane send', id: 'cause-not-logged', in: 'old' },
+  { step: '11 every answer in lane send', id: 'time-not-utc', in: 'old' },
+  { step: '11 every answer in lane spawn', id: 'cause-not-logged', in: 'old' },
+  { step: '11 every answer in lane spawn', id: 'time-not-utc', in: 'old' },
+  { step: '11 every answer in lane verify-clean', id: 'time-not-utc', in: 'old' },
+  { step: '11 every promised route is there', id: 'not-implemented POST /prs/{}/merge' },
+  { step: '11 every promised route is there', id: 'not-implemented POST /prs/{}/resolve-comments' },
+  { step: '11 ids that are none are not found', id: 'accepted GET /sessions/{}/reviews: odd id', in: 'new' },
+  { step: '11 ids that are none are not found', id: 'accepted POST /sessions/{}/activity: odd id', in: 'old' },
+  { step: '11 ids that are none are not found', id: 'accepted POST /sessions/{}/kill: odd id' },
+  { step: '11 ids that are none are not found', id: 'accepted POST /sessions/{}/rollback: odd id', in: 'new' },
+  { step: "12 the runbook's teardown leaves nothing", id: 'worktrees', in: 'old' },
+  { step: '2.1 add at the same time registers once', id: 'registered-twice', in: 'old', sometimes: true },
+  { step: '2.1 add refuses what is no new repository, and registers nothing', id: 'accepted the id "xxxxxxxxxxxxxxxxxxxx"' },
+  { step: '2.1 add registers a clone with its origin', id: 'name-repoOriginURL' },
+  { step: '2.1 add takes every legal repository, and tells its default branch', id: 'default-branch default branch master', in: 'old' },
+  { step: '2.1 add takes every legal repository, and tells its default branch', id: 'default-branch default branch trunk, no remote', in: 'old' },
+  { step: '3.1 a branch that another session has', id: '5xx POST /sessions: a branch that another session has', in: 'old' },
+  { step: '3.1 a branch that another session has', id: 'leftover rows POST /sessions: a branch that another session has', in: 'old' },
+  { step: '3.1 a project that was removed', id: 'leftover rows POST /sessions: a removed project', in: 'old' },
+  { step: '3.1 four spawns at once', id: '5xx POST /sessions: four at once', in: 'old', sometimes: true },
+  { step: '3.1 four spawns at once', id: 'at-once', in: 'old', sometimes: true },
+  { step: '3.1 legal repositories can be worked in', id: '5xx POST /sessions: a repository without a commit', in: 'old' },
+  { step: '3.1 legal repositories can be worked in', id: '5xx POST /sessions: default branch master', in: 'old' },
+  { step: '3.1 legal repositories can be worked in', id: '5xx POST /sessions: no remote', in: 'old' },
+  { step: '3.1 legal repositories can be worked in', id: 'leftover rows POST /sessions: a repository without a commit', in: 'old' },
+  { step: '3.1 legal repositories can be worked in', id: 'leftover rows default branch master', in: 'old' },
+  { step: '3.1 legal repositories can be worked in', id: 'leftover rows no remote', in: 'old' },
+  { step: '3.1 legal repositories can be worked in', id: 'spawn default branch master', in: 'old' },
+  { step: '3.1 legal repositories can be worked in', id: 'spawn no remote', in: 'old' },
+  { step: '3.1 names and places are those of the text', id: 'id-form' },
+  { step: '3.1 names and places are those of the text', id: 'ls-names' },
+  { step: '3.1 names and places are those of the text', id: 'worktree-place' },
+  { step: '3.1 the program of the agent is not there', id: 'accepted POST /sessions: an agent that is not installed', in: 'old' },
+  { step: '3.1 the program of the agent is not there', id: 'leftover branches POST /sessions: an agent that is not installed', in: 'new' },
+  { step: '3.1 the program of the agent is not there', id: 'leftover rows POST /sessions: an agent that is not installed', in: 'new' },
+  { step: '3.1 the terminal program fails', id: 'leftover branches a broken terminal program', in: 'old' },
+  { step: '3.1 the terminal program fails', id: 'leftover rows a broken terminal program', in: 'old' },
+  { step: '3.1 what cannot be spawned is refused, and leaves nothing', id: '5xx POST /sessions: a branch that is checked out in the repository', in: 'old' },
+  { step: '3.1 what cannot be spawned is refused, and leaves nothing', id: '5xx POST /sessions: an illegal branch' },
+  { step: '3.1 what cannot be spawned is refused, and leaves nothing', id: '5xx POST /sessions: an unknown harness', in: 'old' },
+  { step: '3.1 what cannot be spawned is refused, and leaves nothing', id: '5xx POST /sessions: an unknown kind' },
+  { step: '3.1 what cannot be spawned is refused, and leaves nothing', id: '5xx POST /sessions: an unknown project', in: 'old' },
+  { step: '3.1 what cannot be spawned is refused, and leaves nothing', id: 'leftover rows POST /sessions: a branch that is checked out in the repository', in: 'old' },
+  { step: '3.1 what cannot be spawned is refused, and leaves nothing', id: 'leftover rows POST /sessions: an illegal branch', in: 'old' },
+  { step: '3.2 AO_AGENT is the default agent', id: 'agent-required', in: 'new' },
+  { step: '3.2 AO_AGENT is the default agent', id: 'default-harness', in: 'old' },
+  { step: '3.7 kill ends a session of claude-code', id: '5xx POST /sessions/{}/kill: a second time', in: 'old' },
+  { step: '3.7 kill ends a session of claude-code', id: 'kill', in: 'old' },
+  { step: '3.7 kill ends a session of claude-code', id: 'kill-again', in: 'old' },
+  { step: '3.7 kill ends a session of claude-code', id: 'worktree-gone', in: 'new' },
+  { step: '3.7 kill ends a session of kimi', id: 'worktree-gone' },
+  { step: '3.7 kill of what is not there', id: 'accepted POST /sessions/{}/kill: an unknown session' },
+  { step: '3.9 cleanup prunes the worktrees of ended sessions', id: 'cleanup-again' },
+  { step: '3.9 cleanup prunes the worktrees of ended sessions', id: 'cleanup-left claude-code', in: 'old' },
+  { step: '4.1 a clean one takes the place of the one before', id: '5xx POST /orchestrators: clean', in: 'old' },
+  { step: '4.1 a clean one takes the place of the one before', id: 'clean', in: 'old' },
+  { step: '4.1 a clean one takes the place of the one before', id: 'clean-lost', in: 'old' },
+  { step: '4.1 a local repository, as it was registered', id: '5xx POST /orchestrators: a repository without a remote', in: 'old' },
+  { step: '4.1 a local repository, as it was registered', id: 'leftover rows a repository without a remote', in: 'old' },
+  { step: '4.1 a local repository, as it was registered', id: 'spawn-local', in: 'old' },
+  { step: '4.1 what cannot be spawned is refused', id: '5xx POST /orchestrators: an unknown project', in: 'old' },
+  { step: '5.1 send keeps a leading dash', id: '5xx POST /sessions/{}/send', in: 'new' },
+  { step: '5.1 send keeps a leading dash', id: 'kept', in: 'new' },
+  { step: '5.1 send keeps a leading dash', id: 'send', in: 'new' },
+  { step: '5.1 two at the same time do not mix', id: 'mixed', sometimes: true },
+  { step: '5.3 what cannot be sent is refused, and does not arrive', id: 'accepted POST /sessions/{}/send: only blanks' },
+  { step: '5.3 what cannot be sent is refused, and does not arrive', id: 'accepted POST /sessions/{}/send: only control characters' },
+  { step: '5.3 what cannot be sent is refused, and does not arrive', id: 'refused-arrived' },
+  { step: '7.1 hooks of claude-code are in the worktree', id: 'hook-token' },
+  { step: '7.1 hooks of claude-code are in the worktree', id: 'worktree-dirty', in: 'old' },
+  { step: '7.1 hooks of codex are in the worktree', id: 'hook-place', in: 'new' },
+  { step: '7.1 hooks of codex are in the worktree', id: 'worktree-dirty', in: 'old' },
+  { step: '7.1 hooks of cursor are in the worktree', id: 'worktree-dirty', in: 'old' },
+  { step: '7.2 activity that is refused', id: 'accepted POST /sessions/{}/activity: an unknown session', in: 'old' },
+  { step: '7.2 exited ends the session, and nothing wakes it', id: 'exited-terminal' },
+  { step: '9.1 a session whose terminal was ended from outside is terminated', id: 'no-reason' },
+  { step: '9.1 so is one that waits for input', id: 'waiting-not-reaped' },
+]
+
+const epochOf = ({ schema, terminal }: Capabilities): Known['in'] => schema === 7 && terminal === 'zellij' ? 'old' : schema >= 19 && terminal === 'tmux' ? 'new' : undefined
+
+/** The findings to expect of a version, by what it can. None before that is known. */
+export function expectedFindings(facts: object): ExpectedFinding[] {
+  const can = 'can' in facts ? capabilities.parse(facts.can) : undefined
+  if (!can) return []
+  const epoch = epochOf(can)
+  return known.filter((one) => epoch === undefined || one.in === undefined || one.in === epoch)
+    .map(({ step, id, sometimes }) => ({ step, id, sometimes: sometimes === true || epoch === undefined }))
+}

@@ -1,9 +1,11 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import getPort from 'get-port'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { identify, isAlive } from '../../harness/processes/table.ts'
+import { signalProcess } from '../../harness/sandbox/finish.ts'
 import type { Finding } from '../../harness/suite.ts'
 import { waitFor } from '../../helpers/wait-for.ts'
 import { flagsIn, routesIn } from './capabilities.ts'
@@ -28,9 +30,10 @@ let daemon: Daemon | undefined
 beforeEach(() => { root = mkdtempSync(join(tmpdir(), 'ao-')) })
 afterEach(async () => {
   const pid = daemon?.pid()
+  const process = pid === undefined ? undefined : identify(pid)
   await daemon?.stop()
   // One that was told not to end.
-  if (pid !== undefined && daemon && readFileSync(`/proc/${pid}/environ`, { flag: 'a+' }).includes(daemon.data)) process.kill(pid, 'SIGKILL')
+  if (process && isAlive(process)) signalProcess(process, 'SIGKILL')
   for (const name of await daemon?.terminals.list() ?? []) await daemon?.terminals.kill(name)
   daemon = undefined
   await waitFor(() => {
@@ -79,12 +82,12 @@ test('a daemon that keeps its promises gives no finding', async () => {
     '11 a large body is refused, and the daemon lives', '11 the id of a request comes back', '1.1 a web page cannot shut it down', answers, stop,
   ])
   expect(found.map(({ id, happened }) => `${id}: ${happened}`)).toEqual([])
-})
+}, 300_000)
 
 test('start, crash and restart of a daemon that keeps its promises give no finding', async () => {
   const found = await examine(['1.1 start: ready, and the run file says the same', '1.1 a second start finds the first', '1.5 kill -9: the status says so, and start recovers', '1.1 a run file that is broken', '1.1 the port is taken'], '', false)
   expect(found.map(({ id, happened }) => `${id}: ${happened}`)).toEqual([])
-})
+}, 300_000)
 
 test.each([
   { fault: 'opaque-500', titles: [refusals, answers], finds: ['5xx POST /sessions: an unknown project', 'cause-not-logged'] },
@@ -117,7 +120,7 @@ test.each([
 ])('$fault is found', async ({ fault, titles, finds }) => {
   const ids = (await examine(titles, fault)).map(({ id }) => id)
   for (const id of finds) expect(ids).toContain(id)
-})
+}, 180_000)
 
 test('a finding says how to see it by hand', async () => {
   const [finding] = await examine(['3.7 kill of what is not there'], 'kills-unknown')

@@ -63,6 +63,8 @@ export class World {
     const path = await this.repository(id, shape)
     const answer = await exam.api('POST', '/projects', [], { json: { path, projectId: id } })
     if (answer.status !== 201) throw fail('check-failed', `a plain repository could not be registered: ${answer.shown}`)
+    // From some version on nothing is spawned by default: a project says which agent its orchestrators are.
+    if (this.can.routes.includes('PUT /api/v1/projects/{}/config')) await exam.api('PUT', '/projects/{}/config', [id], { json: { config: { orchestrator: { agent: 'claude-code' } } } })
     const project = { id, path }
     this.#projects.set(id, project)
     return project

@@ -1,6 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Exam, isRecord, showCli } from '../exam.ts'
+import type { Exam} from '../exam.ts';
+import { isRecord, showCli } from '../exam.ts'
 import { aoCheck, type AoChecks } from '../lanes/checks-lane.ts'
 import type { RepositoryShape } from '../world.ts'
 

@@ -62,7 +62,7 @@ function daemon() {
     if (!session) throw new Refused(404, 'SESSION_NOT_FOUND')
     return session
   }
-  const shown = ({ path, branch, prompt, ...session }) => ({ ...session, status: session.isTerminated ? 'terminated' : session.activity.state })
+  const shown = (session) => ({ ...session, path: undefined, branch: undefined, prompt: undefined, status: session.isTerminated ? 'terminated' : session.activity.state })
   const setActivity = (session, activity) => {
     if (session.isTerminated || (session.activity.state === activity && !broken('repeats-events'))) return
     session.activity = { state: activity, lastActivityAt: now() }

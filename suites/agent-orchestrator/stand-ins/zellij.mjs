@@ -12,7 +12,9 @@ mkdirSync(directory, { recursive: true })
 // A session's name may be longer than a socket's path can be.
 const plain = (name) => join(directory, createHash('sha256').update(name).digest('hex').slice(0, 10))
 const tmux = (name, tmuxArgs, options = {}) => {
-  const { TMUX, TMUX_PANE, ...env } = process.env
+  const env = { ...process.env }
+  delete env.TMUX
+  delete env.TMUX_PANE
   return spawnSync('tmux', ['-f', '/dev/null', '-S', `${plain(name)}.s`, ...tmuxArgs], { encoding: 'utf8', env, ...options })
 }
 const alive = (name) => {
