@@ -129,6 +129,8 @@ export const daemonChecks: AoChecks = {
     exam.expect(both.every(({ exitCode }) => exitCode === 0) && pids[0] === pids[1], 'start-race', 'both starts answer with the same daemon', both.map(showCli).join('; '))
     const living = await waitFor(() => daemonsOf(exam.daemon).length === 1 ? true : undefined, { deadlineMs: 5000, otherwise: () => new Error('two') }).catch(() => false)
     exam.expect(living, 'race-daemons', 'one daemon lives', daemonsOf(exam.daemon).join(', '))
+    // What nobody can stop any more must not disturb the checks after this one.
+    for (const pid of daemonsOf(exam.daemon).filter((one) => one !== exam.daemon.pid())) process.kill(pid, 'SIGKILL')
   }),
   '1.1 a web page cannot shut it down': aoCheck(15, async (exam) => {
     const answer = await exam.api('POST', '//shutdown', [], { headers: { Origin: 'https://evil.example' } })

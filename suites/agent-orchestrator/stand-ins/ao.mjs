@@ -95,7 +95,7 @@ function daemon() {
   }
   const start = (session) => {
     const layout = join(process.env.TMPDIR, `ao-layout-${session.id}.kdl`)
-    const command = `export AO_SESSION_ID='${session.id}'; export AO_PROJECT_ID='${session.projectId}'; export AO_DATA_DIR='${data}'; ${programs[session.harness]} -- '${session.prompt.replaceAll("'", `'\\''`)}'; exec /bin/sh -i`
+    const command = `export AO_SESSION_ID='${session.id}'; export AO_PROJECT_ID='${session.projectId}'; export AO_DATA_DIR='${data}'; export PATH='${process.env.PATH}'; ${programs[session.harness]} -- '${session.prompt.replaceAll("'", `'\\''`)}'; exec /bin/sh -i`
     writeFileSync(layout, `layout {\n  cwd ${JSON.stringify(session.path)}\n  pane command="/bin/sh" name="agent" {\n    args "-lc" ${JSON.stringify(command)}\n  }\n}\n`)
     try {
       zellij('attach', '--create-background', session.id, 'options', '--default-layout', layout)
