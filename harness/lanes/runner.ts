@@ -214,7 +214,9 @@ export class LaneRunner {
       type: 'lane-ended', lane: name, status: verdict ? 'failed' : 'passed', durationMs,
       ...(verdict && { verdict }),
     })
-    if (outcome.facts && (!verdict || (outcome.holds === true && alarm === undefined && checks === undefined))) {
+    // A check among the steps may fail; one of the author's own, beside them, doubts the state.
+    const holds = outcome.holds === true && alarm === undefined && failedChecks.every((check) => check in run.lane.steps)
+    if (outcome.facts && (!verdict || holds)) {
       this.#save({ state: leaves, facts: outcome.facts, broken: undefined, paused: this.#manual.waiting })
     } else if (needs !== leaves || name === resumeLane) {
       this.#closed = { why: `lane "${name}" failed: ${verdict?.class ?? 'it left no state'}`, lane: name }
