@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { fail, type VerdictError } from '../../../harness/verdict.ts'
 import { waitFor } from '../../../helpers/wait-for.ts'
@@ -181,6 +182,9 @@ export function connectGitHub(control: string) {
     },
   }
 }
+
+/** How the log calls a token. */
+export const tokenHash = (token: string): string => createHash('sha256').update(token).digest('hex').slice(0, 16)
 
 /** One line for a request, as evidence: `GET /repos/a/b/pulls?.. -> 200`. */
 export function describeRequest({ method, path, graphql, status, failure }: GitHubRequest): string {

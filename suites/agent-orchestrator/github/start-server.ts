@@ -18,9 +18,12 @@ export const goEnvironment = ({ proxy, ca }: GitHubPlace): Record<string, string
   HTTPS_PROXY: proxy, HTTP_PROXY: proxy, NO_PROXY: '127.0.0.1,localhost', SSL_CERT_FILE: ca,
 })
 
-/** Starts one as a child of this process, for a test; a lane starts it through its sandbox. */
-export async function startServer(directory: string): Promise<GitHubPlace & { stop(): Promise<void>; kill(): Promise<void> }> {
-  const child = spawn(process.execPath, [serverProgram, JSON.stringify({ directory })], { stdio: ['ignore', 'pipe', 'inherit'] })
+/**
+ * Starts one as a child of this process.
+ * @param env what it is to have in its environment: a lane gives the sandbox's, whose marker the run's end finds it by
+ */
+export async function startServer(directory: string, env: Readonly<Record<string, string>> = {}): Promise<GitHubPlace & { stop(): Promise<void>; kill(): Promise<void> }> {
+  const child = spawn(process.execPath, [serverProgram, JSON.stringify({ directory })], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...env } })
   const ended = new Promise<void>((resolve) => { child.once('exit', () => { resolve() }) })
   const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
     child.kill(signal)

@@ -1,0 +1,70 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Finding } from '../../../harness/suite.ts'
+import { Daemon } from '../daemon.ts'
+import { Exam, Seen } from '../exam.ts'
+import { World } from '../world.ts'
+import { judged, LaneGitHub, type GitHubWork } from './lane.ts'
+import { throughProxy } from './through-proxy.ts'
+
+interface Stage { readonly root: string; readonly world: World; readonly lane: LaneGitHub }
+
+/** A lane without a daemon: what is judged here is whether a finding may count. */
+async function makeStage(): Promise<Stage> {
+  const root = mkdtempSync(join(tmpdir(), 'lane-'))
+  const daemon = new Daemon({ root, binary: process.execPath, port: 1, terminal: 'zellij', env: { PATH: process.env.PATH ?? '' } })
+  const world = new World(daemon, { terminal: 'zellij', routes: [], spawnFlags: [], schema: 0 })
+  return { root, world, lane: await LaneGitHub.of(world) }
+}
+async function removeStage({ lane, root }: Stage): Promise<void> {
+  await lane.stop()
+  rmSync(root, { recursive: true, force: true })
+}
+
+let stage: Stage
+beforeAll(async () => { stage = await makeStage() })
+afterAll(() => removeStage(stage))
+
+async function judge({ world, lane }: Stage, work: GitHubWork): Promise<{ found: Finding[]; thrown: unknown }> {
+  const found: Finding[] = []
+  const exam = new Exam(world.daemon, new Seen(), '6.2 outer', (finding) => { found.push(finding) })
+  return judged('6.2 inner', exam, world, lane, work).then(() => ({ found, thrown: undefined }), (thrown: unknown) => ({ found, thrown }))
+}
+const blames: GitHubWork = (own) => {
+  own.byHand('do this')
+  own.finding('wrong', 'it is right', 'it is wrong', 'low')
+  return Promise.resolve()
+}
+const ours = (says: string): object => ({ verdict: { class: 'harness-bug', diagnosis: expect.stringContaining(says) as string } })
+
+test('what is found while GitHub is sound counts, with how to see it', async () => {
+  expect(await judge(stage, blames)).toMatchObject({ thrown: undefined, found: [{ id: 'wrong', section: '6.2', promised: 'it is right', happened: 'it is wrong', severity: 'low', reproduce: 'do this' }] })
+})
+
+test('asked for what the fake does not know: nothing counts, and the verdict is against clone-smoke', async () => {
+  const { proxy = '', ca = '' } = { proxy: stage.lane.env.HTTPS_PROXY, ca: stage.lane.env.SSL_CERT_FILE }
+  expect(await judge(stage, async (...given) => {
+    await blames(...given)
+    await throughProxy({ proxy, ca }, 'https://api.github.com/orgs/acme', { headers: { 'User-Agent': 'x' } })
+  })).toMatchObject({ found: [], thrown: ours('not among what the fake knows') })
+})
+
+test('unplugged in the middle or before: the same, whatever the check fell over', async () => {
+  const own = await makeStage()
+  try {
+    expect(await judge(own, async (...given) => {
+      await blames(...given)
+      await own.lane.stop()
+      throw new Error('a session could not be made')
+    })).toMatchObject({ found: [], thrown: ours('does not answer') })
+    expect(await judge(own, blames)).toMatchObject({ found: [], thrown: ours('does not answer') })
+  } finally {
+    await removeStage(own)
+  }
+})
+
+test('a check that cannot be judged says so, when GitHub is sound', async () => {
+  expect((await judge(stage, () => Promise.reject(new Error('no session')))).thrown).toMatchObject({ message: 'no session' })
+})

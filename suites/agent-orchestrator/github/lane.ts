@@ -1,0 +1,91 @@
+import { join } from 'node:path'
+import type { Finding } from '../../../harness/suite.ts'
+import { fail } from '../../../harness/verdict.ts'
+import { Exam, showCli } from '../exam.ts'
+import { aoCheck, type AoChecks } from '../lanes/checks-lane.ts'
+import type { World } from '../world.ts'
+import { connectGitHub, type GitHub } from './client.ts'
+import { standInGh } from './gh.ts'
+import { goEnvironment, startServer } from './start-server.ts'
+
+/** The GitHub of one lane, and the daemon as one that knows no other. */
+export class LaneGitHub {
+  readonly github: GitHub
+  readonly gh: ReturnType<typeof standInGh>
+  /** Where GitHub is, for every program that is to reach it. */
+  readonly env: Readonly<Record<string, string>>
+  readonly token = 'ghp_of_clone_smoke'
+  readonly #stop: () => Promise<void>
+
+  private constructor(world: World, server: Awaited<ReturnType<typeof startServer>>) {
+    this.github = connectGitHub(server.control)
+    this.env = { ...goEnvironment(server), AO_GITHUB_TOKEN: this.token }
+    this.gh = standInGh(join(world.daemon.root, 'bin'), join(world.daemon.root, 'gh-stand-in'), { state: 'empty' })
+    this.#stop = () => server.stop()
+  }
+
+  static async of(world: World): Promise<LaneGitHub> {
+    try {
+      return new LaneGitHub(world, await startServer(join(world.daemon.root, 'github'), world.daemon.env))
+    } catch (cause) {
+      throw fail('harness-bug', `the fake GitHub cannot be started: ${String(cause)}`, { cause })
+    }
+  }
+
+  stop(): Promise<void> {
+    return this.#stop()
+  }
+
+  /** @param more on top of the environment; an empty text takes a token away */
+  async start(exam: Exam, more: Readonly<Record<string, string>> = {}): Promise<void> {
+    const env = { ...this.env, ...more }
+    exam.byHand(`${Object.entries(env).map(([name, value]) => `${name}=${value} `).join('')}ao start`)
+    const started = await exam.daemon.start(env)
+    if (started.exitCode !== 0) throw fail('restart', `the daemon does not start: ${showCli(started)}`, { evidence: [exam.daemon.log] })
+  }
+
+  /** Stops the daemon and starts it again, which makes it look at GitHub at once. @returns the mark before */
+  async restart(exam: Exam, more: Readonly<Record<string, string>> = {}): Promise<number> {
+    exam.byHand('ao stop')
+    await exam.daemon.stop()
+    const mark = await this.github.mark()
+    await this.start(exam, more)
+    return mark
+  }
+}
+
+export type GitHubWork = (exam: Exam, world: World, lane: LaneGitHub) => Promise<void>
+
+const lanes = new WeakMap<World, LaneGitHub>()
+
+/**
+ * The checks of a lane that has a fake GitHub of its own; `[seconds, work]` by title. What a check finds counts only when
+ * GitHub was sound until its end: otherwise the check ends with a verdict against clone-smoke, whatever AO did.
+ */
+export function gitHubChecks(checks: Readonly<Record<string, readonly [budget: number, work: GitHubWork]>>): AoChecks {
+  return {
+    ...Object.fromEntries(Object.entries(checks).map(([title, [budget, work]]) => [title, aoCheck(budget, async (exam, world) => {
+      const lane = lanes.get(world) ?? await LaneGitHub.of(world)
+      lanes.set(world, lane)
+      await judged(title, exam, world, lane, work)
+    })])),
+    '0 GitHub is put away': aoCheck(10, async (_exam, world) => {
+      await lanes.get(world)?.stop()
+    }),
+  }
+}
+
+/** Holds back what is found until it is known that GitHub was there. @throws VerdictError of clone-smoke's own when it was not */
+export async function judged(title: string, exam: Exam, world: World, lane: LaneGitHub, work: GitHubWork): Promise<void> {
+  const held: Finding[] = []
+  const mark = await lane.github.mark()
+  try {
+    await work(new Exam(exam.daemon, exam.seen, title, (finding) => { held.push(finding) }), world, lane)
+  } finally {
+    await lane.github.expectSound(mark)
+  }
+  for (const { id, promised, happened, severity, reproduce } of held) {
+    for (const line of reproduce.split('\n')) exam.byHand(line)
+    exam.finding(id, promised, happened, severity)
+  }
+}
