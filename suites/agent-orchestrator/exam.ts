@@ -90,6 +90,11 @@ export class Exam {
     this.#found.clear()
   }
 
+  /** Drops what was noted so far: it turned out not to count. */
+  forget(): void {
+    this.#found.clear()
+  }
+
   /** Records a finding unless `kept`. Returns `kept`. */
   expect(kept: boolean, id: string, promised: string, happened: string | (() => string), severity: Finding['severity'] = 'high'): boolean {
     if (!kept) this.finding(id, promised, typeof happened === 'string' ? happened : happened(), severity)

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Finding } from '../../../harness/suite.ts'
+import { fail } from '../../../harness/verdict.ts'
 import { Daemon } from '../daemon.ts'
 import { Exam, Seen } from '../exam.ts'
 import { World } from '../world.ts'
@@ -29,8 +30,10 @@ afterAll(() => removeStage(stage))
 
 async function judge({ world, lane }: Stage, work: GitHubWork): Promise<{ found: Finding[]; thrown: unknown }> {
   const found: Finding[] = []
-  const exam = new Exam(world.daemon, new Seen(), '6.2 outer', (finding) => { found.push(finding) })
-  return judged('6.2 inner', exam, world, lane, work).then(() => ({ found, thrown: undefined }), (thrown: unknown) => ({ found, thrown }))
+  const exam = new Exam(world.daemon, new Seen(), '6.2 a check', (finding) => { found.push(finding) })
+  const thrown: unknown = await judged(exam, world, lane, work).then(() => undefined, (error: unknown) => error)
+  exam.flush()
+  return { found, thrown }
 }
 const blames: GitHubWork = (own) => {
   own.byHand('do this')
@@ -66,5 +69,8 @@ test('unplugged in the middle or before: the same, whatever the check fell over'
 })
 
 test('a check that cannot be judged says so, when GitHub is sound', async () => {
-  expect((await judge(stage, () => Promise.reject(new Error('no session')))).thrown).toMatchObject({ message: 'no session' })
+  expect(await judge(stage, async (...given) => {
+    await blames(...given)
+    throw fail('check-failed', 'no session')
+  })).toMatchObject({ found: [{ id: 'wrong' }], thrown: { verdict: { class: 'check-failed', diagnosis: 'no session' } } })
 })

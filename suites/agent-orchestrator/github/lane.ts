@@ -1,7 +1,6 @@
 import { join } from 'node:path'
-import type { Finding } from '../../../harness/suite.ts'
-import { fail } from '../../../harness/verdict.ts'
-import { Exam, showCli } from '../exam.ts'
+import { fail, VerdictError } from '../../../harness/verdict.ts'
+import { showCli, type Exam } from '../exam.ts'
 import { aoCheck, type AoChecks } from '../lanes/checks-lane.ts'
 import type { World } from '../world.ts'
 import { connectGitHub, type GitHub } from './client.ts'
@@ -67,7 +66,7 @@ export function gitHubChecks(checks: Readonly<Record<string, readonly [budget: n
     ...Object.fromEntries(Object.entries(checks).map(([title, [budget, work]]) => [title, aoCheck(budget, async (exam, world) => {
       const lane = lanes.get(world) ?? await LaneGitHub.of(world)
       lanes.set(world, lane)
-      await judged(title, exam, world, lane, work)
+      await judged(exam, world, lane, work)
     })])),
     '0 GitHub is put away': aoCheck(10, async (_exam, world) => {
       await lanes.get(world)?.stop()
@@ -75,17 +74,17 @@ export function gitHubChecks(checks: Readonly<Record<string, readonly [budget: n
   }
 }
 
-/** Holds back what is found until it is known that GitHub was there. @throws VerdictError of clone-smoke's own when it was not */
-export async function judged(title: string, exam: Exam, world: World, lane: LaneGitHub, work: GitHubWork): Promise<void> {
-  const held: Finding[] = []
-  const mark = await lane.github.mark()
+/** Lets what is found count only when GitHub was there until the end. @throws VerdictError of clone-smoke's own when it was not */
+export async function judged(exam: Exam, world: World, lane: LaneGitHub, work: GitHubWork): Promise<void> {
   try {
-    await work(new Exam(exam.daemon, exam.seen, title, (finding) => { held.push(finding) }), world, lane)
-  } finally {
-    await lane.github.expectSound(mark)
-  }
-  for (const { id, promised, happened, severity, reproduce } of held) {
-    for (const line of reproduce.split('\n')) exam.byHand(line)
-    exam.finding(id, promised, happened, severity)
+    const mark = await lane.github.mark()
+    try {
+      await work(exam, world, lane)
+    } finally {
+      await lane.github.expectSound(mark)
+    }
+  } catch (error) {
+    if (error instanceof VerdictError && error.verdict.class === 'harness-bug') exam.forget()
+    throw error
   }
 }
