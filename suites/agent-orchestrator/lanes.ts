@@ -3,7 +3,9 @@ import { daemonChecks } from './checks/daemon.ts'
 import { hookChecks } from './checks/hooks.ts'
 import { httpChecks } from './checks/http-api.ts'
 import { orchestratorChecks } from './checks/orchestrators.ts'
+import { prClaimChecks } from './checks/pr-claim.ts'
 import { projectChecks } from './checks/projects.ts'
+import { scmObserverChecks } from './checks/scm-observer.ts'
 import { sendChecks } from './checks/send.ts'
 import { spawnChecks } from './checks/spawn.ts'
 import { cleanChecks } from './checks/verify-clean.ts'
@@ -15,7 +17,9 @@ export const projects = checksLane('projects', 'repositories can be registered, 
 export const spawn = checksLane('spawn', 'sessions of every agent are made, listed, killed, restored and cleaned up whole', { checks: spawnChecks })
 export const orchestrators = checksLane('orchestrators', 'orchestrators are made, listed and replaced', { checks: orchestratorChecks })
 export const send = checksLane('send', 'messages reach the agent as they are, once and in order', { checks: sendChecks })
+export const scmObserver = checksLane('scm-observer', 'pull requests on GitHub show in their sessions, and reach the agent once', { started: false, checks: scmObserverChecks })
 export const hooks = checksLane('hooks', 'what an agent does shows in its session', { checks: hookChecks })
+export const prClaim = checksLane('pr-claim', 'a pull request is claimed by one session, whole or not at all', { started: false, checks: prClaimChecks })
 export const cdc = checksLane('cdc', 'every change is an event, in order, without gaps, to everybody', { checks: cdcChecks })
 export const httpApi = checksLane('http-api', 'every route is there, and every mistake is answered as promised', { checks: httpChecks })
 export const verifyClean = checksLane('verify-clean', 'the teardown leaves nothing behind', { checks: cleanChecks })

@@ -31,7 +31,7 @@ const cast: Readonly<Record<string, { readonly number: number; readonly facts: P
 const branchOf = (name: string): string => `feat/${name.replaceAll(/[ /]/g, '-')}`
 /** A repository for each way of failing, with an open pull request that AO knows. */
 const flaky: Readonly<Record<string, Failure>> = {
-  'acme/f-502': { route: '*', kind: 'server-error', status: 502 }, 'acme/f-limit': { route: '*', kind: 'rate-limited' }, 'acme/f-json': { route: '*', kind: 'broken-json' },
+  'acme/f-502': { route: '*', kind: 'server-error', status: 502 }, 'acme/f-limit': { route: '*', kind: 'rate-limited' }, 'acme/f-abuse': { route: '*', kind: 'secondary-rate-limit' },
   'acme/f-cut': { route: '*', kind: 'cut' }, 'acme/f-sso': { route: '*', kind: 'forbidden', message: 'Resource protected by organization SAML enforcement.' },
 }
 const projectOf = (of: string): string => of.replace('acme/', '')
