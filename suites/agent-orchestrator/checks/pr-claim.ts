@@ -193,6 +193,8 @@ export const prClaimChecks: AoChecks = gitHubChecks({
       if (failure !== undefined) await lane.github.heal()
       if (!exam.expect(answer.exitCode === 1, `exit ${as}`, `a spawn whose claim fails ends with exit 1 (${as})`, showCli(answer))) continue
       exam.expect(!/rollback.*failed/i.test(answer.stderr), 'rollback', `the session is rolled back (${as})`, showCli(answer))
+      // An agent that was ended may need a moment to go.
+      await comes(async () => (await exam.holdings()).agents.every((agent) => before.agents.includes(agent)), soon)
       // One finding for all: they are ways to come to the same place.
       await exam.nothingNew(before, 'spawn --claim-pr', showCli(answer))
     }

@@ -64,9 +64,9 @@ function page(all, { query, path, wrap = (items) => items }) {
 }
 
 function checkRuns(world, { repository, query, path, parts: [sha] }) {
-  const pull = world.commit(repository, sha)
-  if (pull === undefined) return envelope(422, `No commit found for SHA: ${sha}`, 'https://docs.github.com/rest/checks/runs#list-check-runs-for-a-git-reference')
-  const runs = pull.checks.filter(({ status }) => !status).map((check) => {
+  const commit = world.commit(repository, sha)
+  if (commit === undefined) return envelope(422, `No commit found for SHA: ${sha}`, 'https://docs.github.com/rest/checks/runs#list-check-runs-for-a-git-reference')
+  const runs = commit.checks.filter(({ status }) => !status).map((check) => {
     const { status, conclusion } = outcomeOf(check)
     const html = `https://github.com/${repository.fullName}/actions/runs/${check.id}/job/${check.id}`
     return {
@@ -78,10 +78,10 @@ function checkRuns(world, { repository, query, path, parts: [sha] }) {
 }
 
 function combinedStatus(world, { repository, parts: [sha] }) {
-  const pull = world.commit(repository, sha)
-  if (pull === undefined) return envelope(404, 'Not Found')
-  const statuses = pull.checks.filter(({ status }) => status).map((check) => ({ context: check.name, state: (outcomeOf(check).conclusion ?? 'PENDING').toLowerCase() }))
-  return { status: 200, json: { state: (rollupOf({ checks: pull.checks.filter(({ status }) => status) }) ?? 'PENDING').toLowerCase(), sha, total_count: statuses.length, statuses } }
+  const commit = world.commit(repository, sha)
+  if (commit === undefined) return envelope(404, 'Not Found')
+  const statuses = commit.checks.filter(({ status }) => status).map((check) => ({ context: check.name, state: (outcomeOf(check).conclusion ?? 'PENDING').toLowerCase() }))
+  return { status: 200, json: { state: (rollupOf({ checks: commit.checks.filter(({ status }) => status) }) ?? 'PENDING').toLowerCase(), sha, total_count: statuses.length, statuses } }
 }
 
 function jobLogs(world, { repository, parts: [id] }) {

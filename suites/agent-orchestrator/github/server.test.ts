@@ -131,6 +131,7 @@ test('a push is a new commit without the checks of the old one', async () => {
   const { sha: before } = await github.setPull({ repo, number: 7, checks: [{ name: 'build', state: 'red' }] })
   const { sha: after } = await github.push({ repo, number: 7 })
   expect(after).not.toBe(before)
+  for (const [sha, total_count] of [[before, 1], [after, 0]] as const) expect(json(await get(`/repos/${repo}/commits/${sha}/check-runs`))).toMatchObject({ total_count })
   expect(json(await graphql(questions.pulls(7)))).toMatchObject({ data: { pr0: { pullRequest: { headRefOid: after, commits: { nodes: [{ commit: { oid: after, statusCheckRollup: null } }] } } } } })
 })
 

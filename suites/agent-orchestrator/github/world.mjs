@@ -58,7 +58,7 @@ export class World {
     const now = this.time()
     const pull = before ?? {
       repository, number, id: this.#id(), revision: 1, title: `Pull request ${number}`, author: 'octocat', head: `branch-${number}`, headRepo: repository.fullName,
-      base: repository.defaultBranch, state: 'open', draft: false, mergeable: 'MERGEABLE', reviewDecision: null, checks: [], threads: [],
+      base: repository.defaultBranch, state: 'open', draft: false, mergeable: 'MERGEABLE', reviewDecision: null, checks: [], older: [], threads: [],
       additions: 3, deletions: 1, changedFiles: 1, createdAt: now, updatedAt: now, closedAt: null, mergedAt: null,
     }
     const { checks, ...facts } = given
@@ -77,6 +77,7 @@ export class World {
   /** A new commit on the head branch: its checks are those given, none otherwise. */
   push(ref, checks = []) {
     const pull = this.#existing(ref)
+    pull.older.push({ sha: shaOf(pull), checks: pull.checks })
     pull.revision += 1
     pull.checks = []
     this.#setChecks(pull, checks)
@@ -115,9 +116,14 @@ export class World {
 
   #view(pull) { return { repo: pull.repository.fullName, number: pull.number, url: urlOf(pull), head: pull.head, sha: shaOf(pull), checks: pull.checks.map(({ id, name }) => ({ id, name })) } }
 
-  commit(repository, sha) { return [...repository.pulls.values()].find((pull) => shaOf(pull) === sha) }
+  #commits() {
+    return this.repositories().flatMap(({ pulls }) => [...pulls.values()]).flatMap((pull) => [{ pull, sha: shaOf(pull), checks: pull.checks }, ...pull.older.map((commit) => ({ pull, ...commit }))])
+  }
 
-  check(id) { return this.repositories().flatMap(({ pulls }) => [...pulls.values()]).flatMap((pull) => pull.checks.map((check) => ({ pull, check }))).find(({ check }) => check.id === id) }
+  /** A commit that is, or was, the head of a pull request, with its checks. */
+  commit(repository, sha) { return this.#commits().find((commit) => commit.pull.repository === repository && commit.sha === sha) }
+
+  check(id) { return this.#commits().flatMap(({ pull, checks }) => checks.map((check) => ({ pull, check }))).find(({ check }) => check.id === id) }
 
   /** Only these tokens are good from now on; while none is set, every token is. */
   setToken(token, { login = 'octocat', scopes = ['repo'], limit = 5000, remaining = limit, resetInSeconds = 3600 } = {}) {
