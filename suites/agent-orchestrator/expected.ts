@@ -2,7 +2,7 @@ import type { ExpectedFinding } from '../../harness/suite.ts'
 import { capabilities, type Capabilities } from './capabilities.ts'
 
 /**
- * What AO is known not to keep, each looked at by hand. Two versions were walked whole: the runbook's (schema 7, zellij:
+ * What AO is known not to keep, as runs recorded it: request, answer and log. Two versions were walked whole: the runbook's (schema 7, zellij:
  * `old`) and one of three weeks later (schema 19, tmux: `new`). Of a version between, or of one whose schema cannot be
  * read, no entry says that it must still fail.
  */

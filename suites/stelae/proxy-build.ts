@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StepContext } from '../../harness/suite.ts'
 import { fail } from '../../harness/verdict.ts'
-import { cacheDirectory, keyOf, madeOnce, untilAborted } from './cached.ts'
+import { cacheDirectory, keyOf, madeOnce, untilAborted } from '../../helpers/cached.ts'
 import { optionsOf, type StelaeOptions } from './options.ts'
 import type { Places } from './places.ts'
 

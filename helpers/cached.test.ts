@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { startCallers, type Callers } from '../../harness/sandbox/fixtures/callers.ts'
+import { startCallers, type Callers } from '../harness/sandbox/fixtures/callers.ts'
 import { keyOf, madeOnce } from './cached.ts'
 
 let folder: string
@@ -28,7 +28,7 @@ test('what is made once is found by the next; what failed is not there', async (
 
 test('of several processes that make the same at a time, all use what the first has made', async () => {
   const cache = join(folder, 'cache')
-  callers = await startCallers(3, '../../suites/stelae/fixtures/make-together.ts', 'makeTogether', [cache, 'key', 3])
+  callers = await startCallers(3, '../../helpers/fixtures/make-together.ts', 'makeTogether', [cache, 'key', 3])
   const answers = await callers.call()
   expect(answers.map(({ result }) => (result as { found: boolean }).found).toSorted()).toEqual([false, true, true])
   expect(readdirSync(join(folder, 'cache-began')), 'all were at it').toHaveLength(3)
