@@ -3,7 +3,7 @@ import { aoCheck, type AoChecks } from '../lanes/checks-lane.ts'
 import type { World } from '../world.ts'
 
 /** The runbook's table (section 11): verb and path. */
-export const promisedRoutes = [
+const promisedRoutes = [
   'GET //healthz', 'GET //readyz', 'GET /openapi.yaml', 'GET /projects', 'POST /projects', 'GET /projects/{}', 'DELETE /projects/{}', 'GET /sessions', 'POST /sessions', 'POST /sessions/cleanup',
   'GET /sessions/{}', 'PATCH /sessions/{}', 'GET /sessions/{}/pr', 'POST /sessions/{}/pr/claim', 'POST /sessions/{}/restore', 'POST /sessions/{}/kill', 'POST /sessions/{}/send', 'POST /sessions/{}/activity',
   'GET /orchestrators', 'POST /orchestrators', 'GET /orchestrators/{}', 'POST /prs/{}/merge', 'POST /prs/{}/resolve-comments',

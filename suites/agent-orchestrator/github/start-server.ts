@@ -4,14 +4,14 @@ import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 
 /** The program that is the fake GitHub; its one argument is JSON: `{"directory": "...", "port": 0}`. */
-export const serverProgram = fileURLToPath(new URL('server.mjs', import.meta.url))
+const serverProgram = fileURLToPath(new URL('server.mjs', import.meta.url))
 
 const printed = z.object({ proxy: z.string(), ca: z.string(), control: z.string() })
 /** Where a fake GitHub listens. */
 export type GitHubPlace = z.infer<typeof printed>
 
 /** @throws Error when the line is not what the program prints */
-export const readPlace = (line: string): GitHubPlace => printed.parse(JSON.parse(line))
+const readPlace = (line: string): GitHubPlace => printed.parse(JSON.parse(line))
 
 /** What a Go program needs in its environment to reach the fake instead of GitHub. Loopback is never asked of the proxy. */
 export const goEnvironment = ({ proxy, ca }: GitHubPlace): Record<string, string> => ({

@@ -5,7 +5,7 @@ import { verdictClasses, type VerdictClass } from '../../../harness/verdict.ts'
 import { faults } from './catalogue.ts'
 import { prove, tryInjection } from './prove.ts'
 
-/** Those that really run here: one of each lane, and of each kind of injection. All of them: `npm run faults`. */
+/** Those that really run here, at least one of each lane. All of them: `npm run faults`. */
 const really = [
   'port-taken-meanwhile', // bootstrap; a commit and an interfering process
   'agent-hides-call', // bundle-tools; another agent

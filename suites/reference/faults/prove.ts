@@ -78,7 +78,7 @@ export async function tryInjection(fault: Fault): Promise<void> {
   }
 }
 
-export function expectationOf({ outcome }: Fault): string {
+function expectationOf({ outcome }: Fault): string {
   switch (outcome.is) {
     case 'red': return `${outcome.lane} ${outcome.verdict}`
     case 'survived': return 'survived'
