@@ -1,4 +1,5 @@
-import { redactorOfThisProcess } from '../redaction/of-this-process.ts'
+import { statfsSync } from 'node:fs'
+import { excerpt } from '../redaction/excerpt.ts'
 import type { Verdict } from '../verdict.ts'
 import type { Clues, Diagnoser } from './diagnoser.ts'
 
@@ -9,7 +10,14 @@ export const commonDiagnosers: readonly Diagnoser[] = [
     look: (verdict, clues) => {
       // ENOSPC alone may be said of file watchers too, or in the name of a test.
       const line = lineWith(/no space left on device/i, verdict, clues)
-      return line === undefined ? undefined : { cause: `the disk is full: ${line}`, remedy: `make room where ${clues.paths.root} is, see: df -h ${clues.paths.root}; then run again` }
+      if (line === undefined) return undefined
+      const left = roomLeft(clues.paths.root)
+      return {
+        cause: `the disk is full: ${line}${left === undefined ? '' : ` (${left} MB are left now where ${clues.paths.root} is)`}`,
+        remedy: left !== undefined && left >= plentyMb
+          ? 'see which other file system is full, or was for a while: df -h; then run again'
+          : `make room where ${clues.paths.root} is, see: df -h ${clues.paths.root}; then run again`,
+      }
     },
   },
   {
@@ -38,6 +46,18 @@ export const commonDiagnosers: readonly Diagnoser[] = [
   },
 ]
 
+/** With so much room left it was another file system, or only for a moment. MB. */
+const plentyMb = 1000
+
+function roomLeft(path: string): number | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(path)
+    return Math.floor(bavail * bsize / 1e6)
+  } catch {
+    return undefined
+  }
+}
+
 /** What Node and Python end with when nobody caught it. Source: their own messages, Node 20 and Python 3.11. */
 const missingModule = /(?:^|last line: )\s*(?:\w*Error(?: \[\w+\])?: )(?:Cannot find (?:package|module)|No module named) ['"]([^'"]+)['"]/
 
@@ -51,5 +71,5 @@ const lastLines = 40
 function lineWith(pattern: RegExp, { diagnosis, evidence }: Verdict, { tail }: Clues, most = Infinity): string | undefined {
   const lines = [diagnosis, ...evidence.filter((path) => path.endsWith('.log')).map(tail)].flatMap((text) => text.trimEnd().split('\n').slice(-most))
   const line = lines.find((one) => pattern.test(one))?.trim()
-  return line === undefined ? undefined : redactorOfThisProcess().text(line).slice(0, 300)
+  return line === undefined ? undefined : excerpt(line, 300)
 }

@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { StageRecord } from '../record.ts'
 import { workspacePaths } from '../sandbox/workspace-paths.ts'
@@ -37,6 +38,13 @@ test('a diagnoser that throws is named, and the next one is asked', () => {
   const { verdict, notes } = explain(restart, [broken, finds('next', 'a cause')])
   expect(verdict.diagnosis).toBe('a cause; it did not start')
   expect(notes).toEqual(['diagnoser "broken" failed: no such file'])
+})
+
+test('a full disk is told with the room that there is now, and which disk to look at', () => {
+  const { verdict } = explain({ ...restart, evidence: ['logs/a.log'] }, commonDiagnosers, { paths: workspacePaths('/dev/shm') })
+  const { bavail, bsize } = statfsSync('/dev/shm')
+  expect(verdict.diagnosis).toMatch(/^the disk is full: .* write \(\d+ MB are left now where \/dev\/shm is\); it did not start$/)
+  expect(verdict.remedy).toMatch(bavail * bsize >= 1e9 ? /^see which other file system is full/ : /^make room where \/dev\/shm is/)
 })
 
 const call = (error: string): StageRecord['observed'][number] => ({ server: 's', tool: 't', arguments: {}, status: 'failed', error })

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { excerpt } from '../redaction/excerpt.ts'
 
 /** True when `actual` has at least what `expected` has: objects may have more keys, everything else must be equal. */
 export function includes(actual: unknown, expected: unknown): boolean {
@@ -13,5 +14,5 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
 /** A call in one short line for titles and messages: `grep {"pattern":"x"}`. */
 export function describeCall(call: { tool: string; arguments: unknown }): string {
   const text = `${call.tool} ${JSON.stringify(call.arguments)}`
-  return text.length <= 110 ? text : `${text.slice(0, 109)}…`
+  return text.length <= 110 ? text : `${excerpt(text, 109)}…`
 }

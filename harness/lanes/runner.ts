@@ -32,6 +32,7 @@ import { routeBetween } from './route.ts'
 import type { RunInfo } from './run-info.ts'
 import { runStage } from './run-stage.ts'
 import { takeSnapshot } from './snapshot.ts'
+import { excerpt } from '../redaction/excerpt.ts'
 
 /** How often the worker looks whether it is to stop: a signal may reach the main process alone. Milliseconds. */
 const stopPollMs = 100
@@ -141,7 +142,7 @@ export class LaneRunner {
     const { heartbeatTimeout } = this.#info.options
     const running = [...this.#runs.keys()].some((name) => !this.#concluded.has(name))
     if (!running || heartbeatTimeout === 0 || performance.now() - this.#lastSign.at < heartbeatTimeout * 1000) return
-    void this.#raise(fail('stalled', `nothing was heard for ${heartbeatTimeout} s; the last sign of life was: ${this.#lastSign.line.slice(0, 300)}`, {
+    void this.#raise(fail('stalled', `nothing was heard for ${heartbeatTimeout} s; the last sign of life was: ${excerpt(this.#lastSign.line, 300)}`, {
       remedy: 'find out what hangs; SMOKE_HEARTBEAT_TIMEOUT sets the window',
     }))
   }

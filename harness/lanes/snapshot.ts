@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SnapshotRecord } from '../record.ts'
-import { redactorOfThisProcess } from '../redaction/of-this-process.ts'
+import { excerpt } from '../redaction/excerpt.ts'
 
 /** A stack that does not answer must not hold up the run. Milliseconds. */
 const lookMs = 2000
@@ -29,6 +29,6 @@ export async function takeSnapshot(look: (signal: AbortSignal) => Promise<Readon
 }
 
 function bounded(names: readonly string[]): string[] {
-  const sorted = names.map((name) => redactorOfThisProcess().text(name).slice(0, lengthLimit)).toSorted()
+  const sorted = names.map((name) => excerpt(name, lengthLimit)).toSorted()
   return sorted.length <= nameLimit ? sorted : [...sorted.slice(0, nameLimit), `... and ${sorted.length - nameLimit} more`]
 }

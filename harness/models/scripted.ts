@@ -8,6 +8,7 @@ import type { ModelEndpoint } from '../agents/agent.ts'
 import type { Redactor } from '../redaction/redactor.ts'
 import { readOfferedTools, type OfferedTools } from './offered-tools.ts'
 import { assistantMessage, functionCall, responseCompleted, responseCreated, serverSentEvents, type ToolName } from './responses.ts'
+import { excerpt } from '../redaction/excerpt.ts'
 
 /** One MCP call that the model asks the agent to make. */
 export interface ScriptCall {
@@ -267,10 +268,10 @@ function parseBody(text: string | undefined, request: IncomingMessage): z.infer<
   try {
     json = JSON.parse(text)
   } catch {
-    throw new Deviation(`the request body is not JSON${encoded}: ${JSON.stringify(text.slice(0, 80))}`)
+    throw new Deviation(`the request body is not JSON${encoded}: ${JSON.stringify(excerpt(text, 80))}`)
   }
   const body = requestBody.safeParse(json)
-  if (!body.success) throw new Deviation(`the request body has no "input" list: ${JSON.stringify(json).slice(0, 80)}`)
+  if (!body.success) throw new Deviation(`the request body has no "input" list: ${excerpt(JSON.stringify(json), 80)}`)
   return body.data
 }
 

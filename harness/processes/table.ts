@@ -61,9 +61,15 @@ export function identify(pid: number): ProcessIdentity | undefined {
   return info && { pid, startTime: info.startTime }
 }
 
-/** The command line for messages, at most 200 characters. `redact` takes the secrets out of it before it is cut. */
+/** The longest command line in a message. Characters. */
+const longestCommand = 200
+
+/** The command line for messages, of as many whole arguments as have room: half a secret could not be told from other text. */
 export function commandOf(pid: number, redact = (text: string): string => text): string {
-  return redact(readText(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim()).slice(0, 200)
+  const command = redact(readText(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim())
+  if (command.length <= longestCommand) return command
+  const end = command.lastIndexOf(' ', longestCommand)
+  return end === -1 ? '...' : `${command.slice(0, end)} ...`
 }
 
 /** True when the process was started with exactly `name=value` in its environment. */

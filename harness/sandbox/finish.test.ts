@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { waitFor } from '../../helpers/wait-for.ts'
 import { createProcessHost } from '../processes/host.ts'
 import { bootId, identify, isAlive } from '../processes/table.ts'
-import { finishLedger, ownedProcesses, removeWorkspace, salvageEvidence } from './finish.ts'
+import { finishLedger, ownedProcesses, removeWorkspace } from './finish.ts'
 import { appendToLedger, readLedger } from './ledger.ts'
 import { compiled } from './fixtures/compiled.ts'
 import { makeOpenTemporary } from '../testing/open-temporary.ts'
@@ -140,17 +140,6 @@ test('reads a ledger whose last line was cut by a crash', () => {
   const file = openLedger()
   writeFileSync(file, `${readFileSync(file, 'utf8')}{"kind":"session","na`)
   expect(readLedger(file).map(({ kind }) => kind)).toEqual(['sandbox'])
-})
-
-test('evidence is saved without links and pipes, which may lead anywhere or wait for ever', () => {
-  const workspace = join(dir, 'workspace')
-  mkdirSync(join(workspace, 'logs'))
-  writeFileSync(join(workspace, 'logs', 'a.log'), 'text')
-  symlinkSync('/etc/hostname', join(workspace, 'logs', 'link'))
-  execFileSync('mkfifo', [join(workspace, 'logs', 'pipe')])
-  writeFileSync(join(workspace, 'state.json'), '{}')
-  salvageEvidence(workspace, join(dir, 'results'))
-  expect(readdirSync(join(dir, 'results'), { recursive: true }).toSorted()).toEqual(['logs', 'logs/a.log'])
 })
 
 test('read-only directories, as of a module cache, are removed for a user who is not root too', async () => {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { chmodSync, cpSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync, rmdirSync } from 'node:fs'
+import { chmodSync, existsSync, lstatSync, readFileSync, readdirSync, rmSync, rmdirSync } from 'node:fs'
 import { dirname, join, sep } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
@@ -194,24 +194,6 @@ export function removeEmpty(path: string, top: string): void {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return
     }
   }
-}
-
-/**
- * Copies what a person needs to understand a run out of a workspace that is about to go. All of it was written without
- * secrets; the state, which has them, is copied without them whenever it changes.
- */
-export function salvageEvidence(workspace: string, results: string): void {
-  mkdirSync(results, { recursive: true })
-  for (const name of ['progress.ndjson', 'transcripts', 'logs']) {
-    const from = join(workspace, name)
-    if (existsSync(from)) cpSync(from, join(results, name), { recursive: true, filter: isPlain })
-  }
-}
-
-/** Pipes and sockets cannot be copied, and a link may lead out of the workspace. */
-function isPlain(path: string): boolean {
-  const stat = lstatSync(path)
-  return stat.isFile() || stat.isDirectory()
 }
 
 async function runStopCommand(command: Of<'command'>): Promise<void> {

@@ -7,11 +7,12 @@ import { redactFiles } from '../redaction/redact-files.ts'
 import { redactorOfThisProcess } from '../redaction/of-this-process.ts'
 import type { ProcessRecord } from '../record.ts'
 import { detailsOf } from '../stack/process-details.ts'
-import { finishLedger, ownedProcesses, removeWorkspace, salvageEvidence } from './finish.ts'
+import { finishLedger, ownedProcesses, removeWorkspace } from './finish.ts'
 import { appendToLedger, readLedger, sandboxOf } from './ledger.ts'
 import { updateMarker } from './marker.ts'
 import { compareHost, snapshotHost, type HostSnapshot } from './host-paths.ts'
 import { releasePort, type PortOwner, type PortReservation } from './ports.ts'
+import { salvageEvidence } from './salvage.ts'
 import type { Janitor } from './start-janitor.ts'
 import { fail, withConsequences, type Verdict } from '../verdict.ts'
 import type { WorkspacePaths } from './workspace-paths.ts'
@@ -78,8 +79,9 @@ export async function tearDown(ending: Ending): Promise<Ended> {
   await attempt('the host could not be compared', () => { hostChanges.push(...compareHost(host.before, snapshotHost(host.paths))) })
   const before = problems.length
   await attempt('transcripts and logs could not be saved', () => {
-    if (anythingRan) salvageEvidence(paths.root, results)
-    else rmSync(results, { recursive: true, force: true })
+    if (!anythingRan) rmSync(results, { recursive: true, force: true })
+    const [first, ...more] = anythingRan ? salvageEvidence(paths.root, results) : []
+    if (first) throw new Error(`${first.why} (${first.file}${more.length === 0 ? '' : ` and ${more.length} more`})`)
   }, problems)
   const saved = anythingRan && problems.length === before
   // A worker that was told to stop may have had the last word.

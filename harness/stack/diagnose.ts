@@ -10,6 +10,7 @@ import { describeHolder, portHolders, type PortHolder } from './ports.ts'
 import { probeInitialize, type InitializeProbe } from './probe.ts'
 import { detailsOf, type ProcessDetails } from './process-details.ts'
 import type { SandboxView, StackDescription } from './stack.ts'
+import { excerpt, excerptOfEnd } from '../redaction/excerpt.ts'
 
 /**
  * Bounds: the whole, what is left for writing, one probe, pm2's answer (milliseconds); the part of the whole in which
@@ -165,7 +166,7 @@ function describeTree(processes: readonly ProcessDetails[]): string {
 function describeProbes(probes: Readonly<Record<string, InitializeProbe>>, { endpoints }: StackDescription): string {
   return Object.entries(probes).map(([name, { ok, status, detail, body }]) => [
     `${name} ${endpoints[name] ?? ''}: ${ok ? 'answers initialize' : 'does not answer initialize rightly'}`,
-    status === undefined ? `  ${detail}` : `  HTTP ${status}${detail.endsWith(')') && !ok ? `  ${detail.slice(-120)}` : ''}\n${indent((body ?? '').slice(0, bounds.body))}`,
+    status === undefined ? `  ${detail}` : `  HTTP ${status}${detail.endsWith(')') && !ok ? `  ${excerptOfEnd(detail, 120)}` : ''}\n${indent(excerpt(body ?? '', bounds.body))}`,
   ].join('\n')).join('\n') || '(the stack has no endpoints)'
 }
 
@@ -173,7 +174,7 @@ function describeProbes(probes: Readonly<Record<string, InitializeProbe>>, { end
 const longestValue = 200
 
 function describeEnvironments(processes: readonly ProcessDetails[], given: Readonly<Record<string, string>>): string {
-  const show = (name: string, value: string): string => isSecretName(name) ? '(hidden)' : JSON.stringify(value.slice(0, longestValue))
+  const show = (name: string, value: string): string => isSecretName(name) ? '(hidden)' : JSON.stringify(excerpt(value, longestValue))
   return processes.map(({ pid, command, environment }) => {
     const head = `${pid} ${command}`
     if (environment === undefined) return `${head}\n  its environment cannot be read`

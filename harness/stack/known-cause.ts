@@ -7,6 +7,7 @@ import { describeHolder, type PortHolder } from './ports.ts'
 import type { InitializeProbe } from './probe.ts'
 import { familyOf, type ProcessDetails } from './process-details.ts'
 import type { SandboxView, StackDescription } from './stack.ts'
+import { excerpt } from '../redaction/excerpt.ts'
 
 /** What was found of a stack; a part that failed is undefined. */
 export interface Findings {
@@ -95,7 +96,7 @@ function whatItSays({ errorLog, outLog }: Pm2App): string {
   const errors = lines.map((line) => line.trim()).filter((line) => looksLikeError(line))
   const first = errors.find((line) => !/\bEPIPE\b/.test(line))
   const pipe = errors.some((line) => /\bEPIPE\b/.test(line))
-  if (first !== undefined) return `; its log says: ${first.slice(0, 200)}${pipe ? ' (the write EPIPE in it is secondary)' : ''}`
+  if (first !== undefined) return `; its log says: ${excerpt(first, 200)}${pipe ? ' (the write EPIPE in it is secondary)' : ''}`
   return pipe ? '; its log has nothing but write EPIPE, which is secondary: somebody who read its output has gone' : ''
 }
 
@@ -131,6 +132,6 @@ function olderThanConfig({ pm2, processes = [] }: Findings, { root }: SandboxVie
 function wrongStatus({ probes = {} }: Findings): string | undefined {
   const [name, probe] = Object.entries(probes).find(([, { ok, status }]) => !ok && status !== undefined) ?? []
   if (probe === undefined) return undefined
-  const body = (probe.body ?? '').replaceAll(/\s+/g, ' ').trim().slice(0, 200)
+  const body = excerpt((probe.body ?? '').replaceAll(/\s+/g, ' ').trim(), 200)
   return `the endpoint ${name ?? ''} answers initialize with HTTP ${probe.status ?? ''}${body === '' ? ' and no body' : `: ${body}`}`
 }

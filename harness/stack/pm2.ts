@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { commandOf, isAlive, readProcess, readProcesses, type ProcessInfo } from '../processes/table.ts'
 import { endProcesses } from '../sandbox/finish.ts'
 import { environmentOf, familyOf, stateOf } from './process-details.ts'
+import { excerpt } from '../redaction/excerpt.ts'
 
 /** One row of pm2's table. */
 export interface Pm2App {
@@ -130,7 +131,7 @@ export async function askPm2(
     }
   }
   if (said.includes('/dev/null/none')) return `nothing answers at ${join(home, 'rpc.sock')}`
-  return `pm2 jlist shows no table; it said: ${said.trim().split('\n').slice(-3).join(' ').slice(0, 300) || '(nothing)'}`
+  return `pm2 jlist shows no table; it said: ${excerpt(said.trim().split('\n').slice(-3).join(' '), 300) || '(nothing)'}`
 }
 
 /** The apps as pm2's own files tell of them; a sentence when its socket takes no connection. */
@@ -173,7 +174,7 @@ export function showsBrokenDaemon(output: string): string | undefined {
   const spawning = lines.findLastIndex((line) => line.includes('Spawning PM2 daemon'))
   const line = lines.find((text) => /\bwrite EPIPE\b/.test(text) || /(ECONNREFUSED|ENOENT|ECONNRESET|EPIPE)\b.*\b(rpc|pub)\.sock/.test(text))
     ?? (lines.slice(spawning).some((text) => text.includes('Successfully daemonized')) ? undefined : lines[spawning])
-  return line?.trim().slice(0, 300)
+  return line === undefined ? undefined : excerpt(line.trim(), 300)
 }
 
 /**

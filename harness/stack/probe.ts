@@ -1,3 +1,5 @@
+import { excerpt } from '../redaction/excerpt.ts'
+
 /** How clone-smoke introduces itself, so that its own calls can be told from the agent's in a server's log. */
 export const clientName = 'clone-smoke'
 
@@ -78,4 +80,4 @@ function serverInfoIn(body: string): ServerInfo | undefined {
   return undefined
 }
 
-const describe = (status: number, body: string): string => `HTTP ${status} ${body.replaceAll(/\s+/g, ' ').slice(0, 300)}`
+const describe = (status: number, body: string): string => `HTTP ${status} ${excerpt(body.replaceAll(/\s+/g, ' '), 300)}`

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { CallEvidence } from '../../harness/suite.ts'
 import { fail } from '../../harness/verdict.ts'
 import { parseAnswer } from '../../helpers/answers.ts'
+import { excerpt, excerptOfEnd } from '../../harness/redaction/excerpt.ts'
 
 /**
  * The README of the clone, as its servers find it: their working directory is `<apps>/mcp-proxy`, and a path that does
@@ -27,14 +28,14 @@ export type ManageResult = z.infer<typeof result>
 export function expectOk(evidence: CallEvidence): ManageResult {
   const answer = parseAnswer(evidence)
   const parsed = z.union([z.object({ result }).transform((wrapped) => wrapped.result), result]).safeParse(answer)
-  if (!parsed.success) throw fail('tool-failed', `manage_stelae answered what is no result of it: ${evidence.text.slice(0, 300)}`)
+  if (!parsed.success) throw fail('tool-failed', `manage_stelae answered what is no result of it: ${excerpt(evidence.text, 300)}`)
   const { status, errors, commands_run: commands } = parsed.data
   if (status === 'ok') {
     const broken = (commands ?? []).find((command) => !['ok', 'skipped'].includes(command.status))
     if (broken === undefined) return parsed.data
-    throw fail('tool-failed', `manage_stelae says ok, but its command ${JSON.stringify(broken.command)} was ${broken.status}: ${(broken.output ?? '').slice(-300)}`)
+    throw fail('tool-failed', `manage_stelae says ok, but its command ${JSON.stringify(broken.command)} was ${broken.status}: ${excerptOfEnd(broken.output ?? '', 300)}`)
   }
-  throw fail('tool-failed', `manage_stelae answered status ${JSON.stringify(status)} in a call that completed: ${errors?.join('; ') ?? evidence.text.slice(0, 300)}`)
+  throw fail('tool-failed', `manage_stelae answered status ${JSON.stringify(status)} in a call that completed: ${errors?.join('; ') ?? excerpt(evidence.text, 300)}`)
 }
 
 /** The last call of an installation and of a removal: the bridge has outlived the restart of its proxy. */

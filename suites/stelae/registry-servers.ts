@@ -3,7 +3,7 @@ import { basename, join } from 'node:path'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { z } from 'zod'
-import { redactorOfThisProcess } from '../../harness/redaction/of-this-process.ts'
+import { excerpt, excerptOfEnd } from '../../harness/redaction/excerpt.ts'
 import type { StepContext } from '../../harness/suite.ts'
 import { clientName } from '../../helpers/mcp-client.ts'
 import { cacheDirectory, keyOf, madeOnce, untilAborted } from '../../helpers/cached.ts'
@@ -166,7 +166,7 @@ async function command({ start }: Starter, { apps }: Places, one: RegistryServer
   const errors: string[] = []
   const { ended } = await start({ name: `server-${one.server}`, file, args, cwd: apps, onLine: (line) => { if (/error/i.test(line) && !line.includes('A complete log of this run')) errors.push(line) } })
   const { exitCode, lastLines } = await ended
-  if (exitCode !== 0) throw new Error(`\`${[basename(file), ...args.filter((word) => !word.startsWith('/')).slice(0, 3)].join(' ')}\` exited with ${String(exitCode)}: ${(errors.length > 0 ? errors : lastLines).slice(-4).map((line) => redactorOfThisProcess().text(line).slice(0, 160)).join('; ') || 'no output'}`)
+  if (exitCode !== 0) throw new Error(`\`${[basename(file), ...args.filter((word) => !word.startsWith('/')).slice(0, 3)].join(' ')}\` exited with ${String(exitCode)}: ${(errors.length > 0 ? errors : lastLines).slice(-4).map((line) => excerpt(line, 160)).join('; ') || 'no output'}`)
   return lastLines
 }
 
@@ -175,7 +175,7 @@ async function toolsOf({ program, args }: RegistryServer, [file = '', ...before]
   const client = new Client({ name: clientName, version: '1' })
   const transport = new StdioClientTransport({ command: file, args: [...before, ...args], env: { ...env }, cwd, stderr: 'pipe' })
   let said = ''
-  transport.stderr?.on('data', (chunk) => { said = `${said}${String(chunk)}`.slice(-2000) })
+  transport.stderr?.on('data', (chunk) => { said = excerptOfEnd(`${said}${String(chunk)}`, 2000) })
   try {
     await client.connect(transport, { timeout: 180_000 })
     const { tools } = await client.listTools({}, { timeout: 180_000 })

@@ -11,6 +11,7 @@ import { environmentIn } from './environment-map.ts'
 import { placesIn } from './places.ts'
 import { serverStates, type ServerStates } from './proxy-log.ts'
 import { serverIn } from './servers.ts'
+import { excerpt } from '../../harness/redaction/excerpt.ts'
 
 /** The name under which Stelae's proxy introduces itself. */
 export const stackName = 'stelae'
@@ -81,7 +82,7 @@ async function lastWords({ paths, run }: StepContext, server: string): Promise<{
     await run({ name: `server-${server}`, file: command, args, cwd: proxy, env: { ...environmentIn(readFileSync(environmentFile, 'utf8')), ...env }, deadlineMs: 10_000, onLine: (line) => { if (line.trim() !== '') lines.push(line) } })
     return { evidence: [] }
   } catch (error) {
-    return { words: redactorOfThisProcess().text(lines.at(-1) ?? 'nothing').slice(0, 300), evidence: error instanceof VerdictError ? error.verdict.evidence : [] }
+    return { words: excerpt(lines.at(-1) ?? 'nothing', 300), evidence: error instanceof VerdictError ? error.verdict.evidence : [] }
   }
 }
 

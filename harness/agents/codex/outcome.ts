@@ -2,6 +2,7 @@ import type { AgentOutcome } from '../agent.ts'
 import type { ProcessEnd } from '../../processes/process.ts'
 import { readStderr, type StderrFacts } from './stderr.ts'
 import type { Transcript } from './transcript.ts'
+import { excerpt } from '../../redaction/excerpt.ts'
 
 /** Everything one Codex process left behind. */
 export interface CodexEvidence {
@@ -140,4 +141,4 @@ function readable(failure: string): string {
   }
 }
 
-const shorten = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)}...` : text)
+const shorten = (text: string): string => (text.length > 200 ? `${excerpt(text, 200)}...` : text)

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { fail } from '../../verdict.ts'
+import { excerpt } from '../../redaction/excerpt.ts'
 
 /** What this Codex can do, as it says itself. */
 export interface CodexCapabilities {
@@ -92,5 +93,5 @@ function endGroup(pid: number): void {
 
 function quoteStart(text: string): string {
   const line = text.trim().split('\n')[0] ?? ''
-  return line === '' ? 'nothing' : JSON.stringify(line.slice(0, 200))
+  return line === '' ? 'nothing' : JSON.stringify(excerpt(line, 200))
 }

@@ -17,6 +17,7 @@ import {
 } from '../servers.ts'
 import { awaitServers, awaitTools, expectIntendedCatalog, startStack, urlOf } from '../start-stack.ts'
 import { lane, serverToInstall } from '../states.ts'
+import { excerpt } from '../../../harness/redaction/excerpt.ts'
 
 /** Tools without which no lane can work. */
 const requiredTools = ['manage_stelae', 'grep']
@@ -168,7 +169,7 @@ async function installBundle({ paths, run, fact, note }: StepContext, { bundleFl
   })
   const { installed, skipped, errors } = bundleOutcome(output)
   if (errors.length > 0) throw fail('bootstrap-step', `the bundle installer reports errors: ${errors.join('; ')}`)
-  if (installed.length + skipped.length === 0) throw fail('bootstrap-step', `the bundle installer named no server; it said: ${output.slice(0, 300) || '(nothing)'}`)
+  if (installed.length + skipped.length === 0) throw fail('bootstrap-step', `the bundle installer named no server; it said: ${excerpt(output, 300) || '(nothing)'}`)
   fact('stelae.bundle', [...installed, ...skipped].join(' '))
 }
 

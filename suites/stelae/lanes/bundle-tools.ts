@@ -7,6 +7,7 @@ import { readTap } from '../../../helpers/mcp-tap.ts'
 import { expectOk, readmePath } from '../manage-answer.ts'
 import { placesIn } from '../places.ts'
 import { lane, serverToInstall, type Up } from '../states.ts'
+import { excerpt } from '../../../harness/redaction/excerpt.ts'
 
 export const bundleTools = lane({
   name: 'bundle-tools',
@@ -34,7 +35,7 @@ export const bundleTools = lane({
           verifyEffect: (evidence, { facts }) => {
             if (readFileSync(join(facts.stelae, 'README.md'), 'utf8').includes('manage_stelae')) return expectText(evidence, 'line_num')
             if (!evidence.text.includes('line_num')) return Promise.resolve()
-            throw fail('not-effective', `grep names lines of a README without the word: ${evidence.text.slice(0, 200)}`)
+            throw fail('not-effective', `grep names lines of a README without the word: ${excerpt(evidence.text, 200)}`)
           },
         },
         {

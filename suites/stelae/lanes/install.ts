@@ -8,6 +8,7 @@ import { placesIn } from '../places.ts'
 import { serversIn } from '../servers.ts'
 import { awaitTools } from '../start-stack.ts'
 import { lane, serverToInstall, type Up } from '../states.ts'
+import { excerpt } from '../../../harness/redaction/excerpt.ts'
 
 const { name, alias, store, find } = serverToInstall
 const request = { operation: 'install_server', params: { name, target_name: alias, force: true } }
@@ -78,7 +79,7 @@ export const install = lane({
         await client.callTool({ name: store, arguments: { information: message } })
         return client.callTool({ name: find, arguments: { query: message } })
       })
-      if (!JSON.stringify(answer.content).includes(message)) throw fail('tool-failed', `${find} does not find what ${store} was told; it answered ${JSON.stringify(answer.content).slice(0, 300)}`)
+      if (!JSON.stringify(answer.content).includes(message)) throw fail('tool-failed', `${find} does not find what ${store} was told; it answered ${excerpt(JSON.stringify(answer.content), 300)}`)
     })
     return { ...facts, alias }
   },
