@@ -1,6 +1,9 @@
 import { execa } from 'execa'
 import { fail } from '../harness/verdict.ts'
 
+/** Far beyond what git needs for a large clone on a loaded machine; only one that hangs takes so long. Milliseconds. */
+const statusMs = 60_000
+
 export interface StatusOptions {
   /** Ignored files count too (default): a clone that keeps logs or settings in its own tree sets it to false. */
   readonly ignored?: boolean
@@ -9,7 +12,7 @@ export interface StatusOptions {
 /** Changed, untracked and ignored files of a working tree, as `git status --porcelain` names them. Empty means clean. */
 export async function gitStatus(directory: string, env: Readonly<Record<string, string>>, { ignored = true }: StatusOptions = {}): Promise<string[]> {
   const { stdout } = await execa('git', ['-c', 'core.fsmonitor=false', 'status', '--porcelain', '--untracked-files=all', ...(ignored ? ['--ignored'] : [])], {
-    cwd: directory, env: { ...env }, extendEnv: false, stdin: 'ignore', timeout: 20_000,
+    cwd: directory, env: { ...env }, extendEnv: false, stdin: 'ignore', timeout: statusMs,
   })
   return stdout.split('\n').filter((line) => line !== '')
 }

@@ -104,7 +104,7 @@ export default suite({
 })
 
 /** The agent works in a repository of its own and reaches the stack through Stelae's stdio bridge; what passes is written down. */
-function wireAgent(facts: Up, { paths, ports, env }: StepContext): AgentWiring {
+function wireAgent(facts: Up, { paths, ports, env, note }: StepContext): AgentWiring {
   const places = placesIn(paths)
   return {
     cwd: facts.clientRepository,
@@ -119,7 +119,12 @@ function wireAgent(facts: Up, { paths, ports, env }: StepContext): AgentWiring {
       }, places.wire),
     },
     receivedCalls: () => {
-      copyWire(places)
+      try {
+        copyWire(places)
+      } catch (error) {
+        // The calls are judged by the wire itself.
+        note(`what passed between the agent and its bridge is not among the logs: ${error instanceof Error ? error.message : String(error)}`)
+      }
       return Promise.resolve(tappedCalls(places.wire))
     },
   }
