@@ -90,9 +90,11 @@ function compare({ outcome }: Fault, run: ChildRun, code: number | string, direc
   const lacking = (words: readonly (string | RegExp)[], text: string): string[] => words
     .filter((word) => typeof word === 'string' ? !text.includes(word) : !word.test(text))
     .map((word) => `the words ${String(word)} are not in: ${text}`)
+  // The terminal breaks its lines where they are too long for it.
+  const said = (): string => run.output().replaceAll(/\s+/g, ' ')
   if (outcome.is === 'refused') {
     const seen = code === outcome.exitCode ? `refused ${code}` : `exit code ${code}`
-    return { seen, misses: [...(code === outcome.exitCode ? [] : [`it ended with ${code}:\n${run.output()}`]), ...lacking(outcome.words, run.output())] }
+    return { seen, misses: [...(code === outcome.exitCode ? [] : [`it ended with ${code}:\n${run.output()}`]), ...lacking(outcome.words, said())] }
   }
   const { lanes, teardown } = run.record()
   const red = [
@@ -104,7 +106,7 @@ function compare({ outcome }: Fault, run: ChildRun, code: number | string, direc
     const problem = outcome.check?.(directory, run)
     return {
       seen: seen === '' && code === 0 ? 'survived' : seen || `exit code ${code}`,
-      misses: [...(code === 0 ? [] : [`it ended with ${code}:\n${run.output()}`]), ...lacking(outcome.words, run.output()), ...(problem === undefined ? [] : [problem])],
+      misses: [...(code === 0 ? [] : [`it ended with ${code}:\n${run.output()}`]), ...lacking(outcome.words, said()), ...(problem === undefined ? [] : [problem])],
     }
   }
   const { lane, verdict, words } = outcome
