@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import { excerpt } from '../../harness/redaction/excerpt.ts'
 import { redactorOfThisProcess } from '../../harness/redaction/of-this-process.ts'
 import type { StepContext } from '../../harness/suite.ts'
 import { fail, VerdictError } from '../../harness/verdict.ts'
@@ -11,7 +12,6 @@ import { environmentIn } from './environment-map.ts'
 import { placesIn } from './places.ts'
 import { serverStates, type ServerStates } from './proxy-log.ts'
 import { serverIn } from './servers.ts'
-import { excerpt } from '../../harness/redaction/excerpt.ts'
 
 /** The name under which Stelae's proxy introduces itself. */
 export const stackName = 'stelae'
@@ -20,14 +20,31 @@ export const stackName = 'stelae'
 export const urlOf = (ports: StepContext['ports']): string => `http://127.0.0.1:${ports.proxy}/mcp`
 
 /** Starts the stack by its own script. How it is stopped is registered first. */
-export async function startStack({ paths, ports, restart, undo }: StepContext, flags: readonly string[]): Promise<void> {
+export async function startStack(context: StepContext, flags: readonly string[]): Promise<void> {
+  const { paths, ports, restart, undo } = context
   const places = placesIn(paths)
   undo({ name: 'stop the stack', file: join(places.bin, 'pm2'), args: ['kill'], cwd: paths.root, whilePidFile: join(places.pm2Home, 'pm2.pid') })
   await restart({
     command: { file: join(places.stelae, 'scripts/run_restart_stelae.sh'), args: flags, cwd: places.stelae },
     port: 'proxy', url: urlOf(ports),
     accepts: ({ name }) => name.startsWith(stackName) ? undefined : `this is ${name}, awaited is ${stackName}`,
-  })
+  }).catch(async (error: unknown) => { throw await explained(context, error) })
+}
+
+/** Stelae's script waits for as many tools as are intended, and tells only how many there are: which are not, and why, is asked here. */
+export async function explained(context: Pick<StepContext, 'paths' | 'ports' | 'signal' | 'run' | 'note'>, error: unknown): Promise<unknown> {
+  if (context.signal.aborted || !(error instanceof VerdictError) || error.verdict.class !== 'readiness') return error
+  const { diagnosis, evidence } = error.verdict
+  try {
+    await awaitServers(context, 2000)
+    const live = await awaitTools(context, [])
+    if (live.length > 0) expectIntendedCatalog(context, live)
+    return error
+  } catch (cause) {
+    if (!(cause instanceof VerdictError)) return error
+    const { verdict } = cause
+    return fail(verdict.class, `${verdict.diagnosis}; ${diagnosis}`, { ...verdict, evidence: [...verdict.evidence, ...evidence] })
+  }
 }
 
 /** Waits until the tools that must be there are, in at most `deadlineMs`. Returns all names. @throws VerdictError of class readiness */
@@ -49,7 +66,7 @@ export async function awaitTools({ ports, signal }: Pick<StepContext, 'ports' | 
  * `initialize` and `tools/list` two seconds late, with what it has; one that ends without a word is waited for in vain.
  * @throws VerdictError of class readiness that names the servers, and says what the first of them says
  */
-export async function awaitServers(context: StepContext, deadlineMs = 40_000): Promise<void> {
+export async function awaitServers(context: Pick<StepContext, 'paths' | 'signal' | 'run'>, deadlineMs = 40_000): Promise<void> {
   const { paths, signal } = context
   const log = join(placesIn(paths).stelae, 'logs/mcp-proxy.err.log')
   const look = (): ServerStates => serverStates(existsSync(log) ? readFileSync(log, 'utf8') : '')
@@ -73,7 +90,7 @@ export async function awaitServers(context: StepContext, deadlineMs = 40_000): P
 }
 
 /** Starts a server by hand, in the proxy's environment and without a client, and listens to what it says last when it fails. Milliseconds it may take: 10000. */
-async function lastWords({ paths, run }: StepContext, server: string): Promise<{ words?: string; evidence: readonly string[] }> {
+async function lastWords({ paths, run }: Pick<StepContext, 'paths' | 'run'>, server: string): Promise<{ words?: string; evidence: readonly string[] }> {
   const { proxyConfig, proxy, environmentFile } = placesIn(paths)
   const { command, args = [], env = {} } = serverIn(proxyConfig, server)
   if (command === undefined) return { evidence: [] }
