@@ -17,7 +17,7 @@ test.each(faults)('$id', async (fault) => {
   expect(proof.misses, proof.misses.join('\n')).toEqual([])
 })
 
-test.each(Array.from({ length: cleanRuns }, (_, index) => index + 1))('clean run %i', async () => {
+test.each(Array.from({ length: cleanRuns }, (_, index) => index + 1))('clean run %i', async (number) => {
   const startedAt = performance.now()
   const run = startChildRun(['run', 'smoke'], { ...patient, SMOKE_TEST_SCOPE: 'full' })
   try {
@@ -25,7 +25,9 @@ test.each(Array.from({ length: cleanRuns }, (_, index) => index + 1))('clean run
     const left = run.leftovers()
     const red = run.record().lanes.filter(({ status }) => status !== 'passed').map(({ name, verdict }) => `${name} ${verdict?.class ?? 'did not pass'}`)
     const alarm = [...red, ...left, ...(code === 0 ? [] : [`exit code ${code}`])].join(', ')
-    clean.push({ alarm: alarm === '' ? undefined : alarm, seconds: (performance.now() - startedAt) / 1000 })
+    const seconds = (performance.now() - startedAt) / 1000
+    clean.push({ alarm: alarm === '' ? undefined : alarm, seconds })
+    process.stdout.write(`clean run ${number} of ${cleanRuns}: ${alarm || 'no alarm'}, ${seconds.toFixed(1)} s\n`)
     expect(alarm, run.output()).toBe('')
   } finally {
     await run.dispose()
