@@ -10,7 +10,7 @@ export const serverIsSlow: Fault = {
   },
   inject: async ({ commit }) => ({
     // However patient the restart is, the proxy waits longer for the server.
-    ...await commit('proxy', (edit) => { edit('lib/downstream.mjs', 'startTimeoutMs = 15_000', 'startTimeoutMs = 600_000') }),
+    ...await commit('proxy', (edit) => { edit('lib/downstream.mjs', 'startTimeoutMs = 30_000', 'startTimeoutMs = 600_000') }),
     ...await commit('stack', (edit) => { edit('servers/docs.mjs', /\n\nconst folder/, "\n\nif (process.env.PROXY_CONFIG) await new Promise((resolve) => { setTimeout(resolve, 600_000) })\nconst folder") }),
     SMOKE_RESTART_TIMEOUT: '60', SMOKE_RESTART_RETRIES: '0',
   }),

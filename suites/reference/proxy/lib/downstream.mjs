@@ -2,7 +2,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 
 /** How long a server may take to start and list its tools, in milliseconds. */
-const startTimeoutMs = 15_000
+const startTimeoutMs = 30_000
 
 /** When a server that is to end is told so with a signal, in milliseconds: the proxy itself has only a few seconds. */
 const endings = { SIGTERM: 300, SIGKILL: 1000 }

@@ -3,7 +3,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { StackError } from './environment.mjs'
 
 /** Starts a server once, asks for its tools, and ends it. @throws StackError when it does not answer */
-export async function listToolsOf(name, { command, args, env, cwd }, timeoutMs = 15_000) {
+export async function listToolsOf(name, { command, args, env, cwd }, timeoutMs = 30_000) {
   const client = new Client({ name: 'reference-stack-installer', version: '1.0.0' })
   const transport = new StdioClientTransport({ command, args, env: { ...process.env, ...env }, cwd, stderr: 'pipe' })
   let said = ''

@@ -91,7 +91,7 @@ async function install({ name, target_name: alias = name, force = false, dry_run
   } catch (error) {
     log(error.logs ?? '')
     putBack()
-    const after = await restartStack(places, { log, timeoutMs: 15_000 }).then(() => 'the stack runs as before', (again) => `and it does not run without it either: ${again.message}`)
+    const after = await restartStack(places, { log, timeoutMs: 30_000 }).then(() => 'the stack runs as before', (again) => `and it does not run without it either: ${again.message}`)
     throw new StackError(`${name} could not be installed as ${alias}: ${error.message}; ${after}`)
   }
   return { message: `installed ${name} as ${alias}`, tools: published, files_updated: filesOf(places, alias) }

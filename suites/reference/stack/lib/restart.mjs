@@ -17,7 +17,7 @@ export class RestartError extends StackError {
 }
 
 /** Renders, restarts the proxy under pm2, and waits until it answers with what was just rendered. Returns the live tools. */
-export async function restartStack(places, { timeoutMs = 30_000, log = () => undefined } = {}) {
+export async function restartStack(places, { timeoutMs = 60_000, log = () => undefined } = {}) {
   const startedAt = performance.now()
   const passedMs = () => Math.round(performance.now() - startedAt)
   const leftMs = () => timeoutMs - passedMs()
