@@ -5,6 +5,7 @@ import { execa } from 'execa'
 import { isAlive, identify } from '../../harness/processes/table.ts'
 import { waitFor } from '../../helpers/wait-for.ts'
 import { harnessPrograms } from './agents.ts'
+import type { Made } from './by-hand.ts'
 import { standInTerminals, tmuxTerminals, zellijTerminals, type Terminals } from './terminals.ts'
 
 /** What is needed to make a daemon's surroundings. */
@@ -39,6 +40,8 @@ export class Daemon {
   readonly env: Readonly<Record<string, string>>
   readonly terminals: Terminals
   readonly program: string
+  /** How its projects (by id and path) and sessions were made, for whoever wants to see by hand what was found. */
+  readonly made = new Map<string, Made>()
 
   constructor({ root, binary, port, terminal, zellij, env, more }: DaemonParts) {
     this.root = root

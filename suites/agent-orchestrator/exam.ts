@@ -5,6 +5,7 @@ import { isAlive, identify } from '../../harness/processes/table.ts'
 import type { Finding } from '../../harness/suite.ts'
 import { fail } from '../../harness/verdict.ts'
 import { agentEvents } from './agents.ts'
+import { aoLine, curl, keepsId, linesOf, variableOf, type Deed } from './by-hand.ts'
 import type { CliAnswer, Daemon } from './daemon.ts'
 import { EventStream } from './events.ts'
 
@@ -20,6 +21,8 @@ export interface CallOptions {
   readonly as?: string
   /** The failure is on the daemon's side: a 5xx is no finding. */
   readonly mayFail?: boolean
+  /** Nothing that whoever does it again needs: a look at what is there, or one of many that `byHand` tells together. */
+  readonly untold?: boolean
 }
 
 export interface Answer {
@@ -64,7 +67,7 @@ export class Exam {
   readonly #paths = new Map<string, string | undefined>()
   /** As it was after the last operation that was refused, while nothing else has been done. */
   #held: Holdings | undefined
-  readonly #calls: string[] = []
+  readonly #deeds: Deed[] = []
 
   constructor(daemon: Daemon, seen: Seen, name: string, record: (finding: Finding) => void, signal?: AbortSignal) {
     this.#signal = signal
@@ -74,11 +77,19 @@ export class Exam {
     this.#record = record
   }
 
-  /** Notes that a promise was not kept; the same id again is told with the first. `flush` records them. */
-  finding(id: string, promised: string, happened: string, severity: Finding['severity'] = 'high'): void {
+  /**
+   * Notes that a promise was not kept; the same id again is told with the first. `flush` records them.
+   * @param show a line of the shell that shows it, where what was done last does not
+   */
+  finding(id: string, promised: string, happened: string, severity: Finding['severity'] = 'high', show?: string): void {
     const known = this.#found.get(id)
     if (known) known.also.push(happened)
-    else this.#found.set(id, { finding: { id, section: this.#section, promised, happened: happened.slice(0, 900), severity, reproduce: this.#calls.slice(-8).join('\n') }, also: [] })
+    else this.#found.set(id, { finding: { id, section: this.#section, promised, happened: happened.slice(0, 900), severity, reproduce: this.again(show) }, also: [] })
+  }
+
+  /** Lines of a shell that do again what was done last, and what that needs. */
+  again(show?: string): string {
+    return [linesOf(this.#deeds, this.daemon.made), ...(show === undefined ? [] : [show])].filter((line) => line !== '').join('\n')
   }
 
   /** Records what was found; call it when the check has ended, however it did. */
@@ -96,8 +107,8 @@ export class Exam {
   }
 
   /** Records a finding unless `kept`. Returns `kept`. */
-  expect(kept: boolean, id: string, promised: string, happened: string | (() => string), severity: Finding['severity'] = 'high'): boolean {
-    if (!kept) this.finding(id, promised, typeof happened === 'string' ? happened : happened(), severity)
+  expect(kept: boolean, id: string, promised: string, happened: string | (() => string), severity: Finding['severity'] = 'high', show?: string): boolean {
+    if (!kept) this.finding(id, promised, typeof happened === 'string' ? happened : happened(), severity, show)
     return kept
   }
 
@@ -108,20 +119,34 @@ export class Exam {
   async api(method: string, route: string, ids: readonly string[] = [], options: CallOptions = {}): Promise<Answer> {
     this.#signal?.throwIfAborted()
     if (method !== 'GET') this.#held = undefined
-    const rest = [...ids]
-    const template = route.startsWith('//') ? route.slice(1) : `/api/v1${route}`
-    const path = template.replaceAll('{}', () => encodeURIComponent(rest.shift() ?? '')) + (options.query === undefined ? '' : `?${options.query}`)
-    const body = options.raw ?? (options.json === undefined ? undefined : JSON.stringify(options.json))
+    const path = pathOf(route, ids.map(encodeURIComponent), options)
+    const body = bodyOf(options)
     const headers = { ...(body !== undefined && { 'content-type': 'application/json' }), ...options.headers }
-    this.#calls.push(`curl -i -X ${method} ${Object.entries(options.headers ?? {}).map(([name, value]) => `-H '${name}: ${value}' `).join('')}${body === undefined ? '' : `-d ${quoted(body)} `}"http://127.0.0.1:$AO_PORT${path}"`)
+    const deed: Deed = { line: this.curl(method, route, ids, options), uses: [...ids, ...textsOf(options.json)], kept: method !== 'GET' }
+    if (options.untold !== true) this.#deeds.push(deed)
     const sent = performance.now()
     const { status, text, headers: got } = await this.#send(method, path, headers, body)
     const name = `${method} ${route}${options.as === undefined ? '' : `: ${options.as}`}`
     const parsed = parse(text)
     const shown = `${method} ${path}${body === undefined ? '' : ` ${body.slice(0, 160)}`} -> ${status} ${text.slice(0, 300).trim()} (${(performance.now() - sent).toFixed(0)} ms)`
     const answer: Answer = { status, text, headers: got, body: isRecord(parsed) ? parsed : {}, shown }
+    if (status === 201) this.#made(deed, answer.body)
     this.#lookAt(answer, name, route, options.mayFail === true)
     return answer
+  }
+
+  /** A call of `api`, as a line of a shell. */
+  curl(method: string, route: string, ids: readonly string[] = [], options: CallOptions = {}): string {
+    const session = (id: string): boolean => this.daemon.made.get(id)?.lines.some((line) => line.startsWith(`${variableOf(id).slice(1)}=`)) === true
+    return curl(method, pathOf(route, ids.map((id) => session(id) ? variableOf(id) : encodeURIComponent(id)), options), options.headers ?? {}, bodyOf(options), this.daemon.root)
+  }
+
+  /** Keeps how a session or a project was made, for what is done with it later. */
+  #made(deed: Deed, body: Readonly<Record<string, unknown>>): void {
+    const thing = [body.session, body.orchestrator, body.project].find(isRecord)
+    if (typeof thing?.id !== 'string') return
+    deed.makes = thing.id
+    this.daemon.made.set(thing.id, { lines: [body.project === thing ? deed.line : keepsId(thing.id, deed.line)], uses: deed.uses })
   }
 
   #lookAt({ status, text, body, shown }: Answer, name: string, route: string, mayFail: boolean): void {
@@ -155,8 +180,15 @@ export class Exam {
   async ao(args: readonly string[], options: { env?: Readonly<Record<string, string>>; input?: string } = {}): Promise<CliAnswer> {
     this.#signal?.throwIfAborted()
     this.#held = undefined
-    this.#calls.push(`${Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${quoted(value)} `).join('')}ao ${args.map(quoted).join(' ')}`)
+    const session = (word: string): string | undefined => /^[\w.-]+-\d+$/.test(word) && this.daemon.made.has(word) ? variableOf(word) : undefined
+    const line = aoLine(args, options.env ?? {}, options.input ?? '', this.daemon.root, session)
+    const deed: Deed = { line, uses: [...args, ...Object.values(options.env ?? {})], kept: !args.slice(0, 2).some((word) => /^(?:ls|get|status|doctor|version|--version)$/.test(word)) }
+    this.#deeds.push(deed)
     const answer = await this.daemon.ao(args, options)
+    const made = /^spawned session (\S+)/m.exec(answer.stdout)?.[1]
+    if (made !== undefined) this.daemon.made.set(deed.makes = made, { lines: [keepsId(made, line)], uses: deed.uses })
+    const registered = /^registered project (\S+)/m.exec(answer.stdout)?.[1]
+    if (registered !== undefined) this.daemon.made.set(deed.makes = registered, { lines: [line], uses: deed.uses })
     if (/^panic:|goroutine \d+ \[/m.test(answer.stderr + answer.stdout)) this.finding(`panic ao ${args[0] ?? ''}`, 'the command line never panics', showCli(answer))
     if (answer.exitCode !== 0 && answer.stderr.trim() === '') this.finding(`silent ao ${args.slice(0, 2).join(' ')}`, 'a command that fails says why on stderr', showCli(answer))
     return answer
@@ -164,7 +196,7 @@ export class Exam {
 
   /** Asks for the event stream with a cursor; what it answered first, where it answers at all. */
   async stream(query: string): Promise<{ readonly status: number; readonly text: string }> {
-    this.#calls.push(`curl -i -N "http://127.0.0.1:$AO_PORT/api/v1/events?${query}"`)
+    this.byHand(`curl -i -N -m 3 "http://127.0.0.1:$AO_PORT/api/v1/events?${query}"`)
     const stream = new EventStream(this.daemon.port, `?${query}`)
     try {
       await stream.open()
@@ -175,8 +207,18 @@ export class Exam {
   }
 
   /** Writes a line of the shell into what reproduces a finding, for what is done outside of AO. */
-  byHand(line: string): void {
-    this.#calls.push(line)
+  byHand(line: string, uses: readonly string[] = []): void {
+    this.#deeds.push({ line, uses, kept: true })
+  }
+
+  /** Does one of many things that are tried: nothing that is tried later needs it. */
+  async one<T>(work: () => Promise<T>): Promise<T> {
+    const before = this.#deeds.length
+    try {
+      return await work()
+    } finally {
+      this.#deeds.splice(before)
+    }
   }
 
   /**
@@ -184,6 +226,10 @@ export class Exam {
    * @param codes what the envelope's code may be; anything where it is not given
    */
   async refused(method: string, route: string, ids: readonly string[], options: CallOptions & { as: string }, codes: readonly string[] = []): Promise<Answer> {
+    return this.one(() => this.#refused(method, route, ids, options, codes))
+  }
+
+  async #refused(method: string, route: string, ids: readonly string[], options: CallOptions & { as: string }, codes: readonly string[]): Promise<Answer> {
     const before = this.#held ?? await this.holdings()
     const answer = await this.api(method, route, ids, options)
     const name = `${method} ${route}: ${options.as}`
@@ -199,14 +245,14 @@ export class Exam {
   /** What the daemon has now. */
   async holdings(): Promise<Holdings> {
     const { data, terminals, agentLog } = this.daemon
-    const list = await this.api('GET', '/sessions')
+    const list = await this.api('GET', '/sessions', [], { untold: true })
     const rows = (Array.isArray(list.body.sessions) ? list.body.sessions as { id: string; isTerminated: boolean }[] : []).map(({ id }) => id)
     const worktrees = children(join(data, 'worktrees')).flatMap((project) => children(join(data, 'worktrees', project)).map((name) => `${project}/${name}`))
-    const projects = await this.api('GET', '/projects')
+    const projects = await this.api('GET', '/projects', [], { untold: true })
     const ids = Array.isArray(projects.body.projects) ? (projects.body.projects as { id: string }[]).map(({ id }) => id) : []
     for (const id of ids) {
       if (this.#paths.has(id)) continue
-      const { project } = (await this.api('GET', '/projects/{}', [id])).body
+      const { project } = (await this.api('GET', '/projects/{}', [id], { untold: true })).body
       this.#paths.set(id, isRecord(project) && typeof project.path === 'string' ? project.path : undefined)
     }
     const branches = [...this.#paths.values()].flatMap((path) => path === undefined ? [] : branchesOf(path))
@@ -222,7 +268,7 @@ export class Exam {
     const after = await this.holdings()
     for (const kind of ['rows', 'worktrees', 'branches', 'terminals', 'agents'] as const) {
       const fresh = after[kind].filter((one) => !before[kind].includes(one) && !(kind === 'agents' && before.rows.includes(one.split(' ')[0] ?? '')))
-      if (fresh.length > 0) this.finding(`leftover ${kind} ${name}`, `an operation that fails leaves no ${kind === 'rows' ? 'session' : kind.slice(0, -1)}`, `${shown}; left: ${fresh.join(', ')}`)
+      if (fresh.length > 0) this.finding(`leftover ${kind} ${name}`, `an operation that fails leaves no ${kind === 'rows' ? 'session' : kind.slice(0, -1)}`, `${shown}; left: ${fresh.join(', ')}`, 'high', leftovers[kind])
     }
     return after
   }
@@ -231,7 +277,17 @@ export class Exam {
 /** One line for what the command line answered. */
 export const showCli = ({ args, exitCode, stdout, stderr }: CliAnswer): string => `ao ${args.join(' ')} -> exit ${exitCode} ${[stdout, stderr].map((text) => text.trim()).filter((text) => text !== '').join(' | ').slice(0, 400)}`
 
-const quoted = (text: string): string => /^[\w./:@=-]+$/.test(text) ? text : `'${(text.length > 300 ? `${text.slice(0, 120)}...(${text.length} characters)` : text).replaceAll("'", `'\\''`)}'`
+/** What shows by hand what a failed operation left. */
+const leftovers: Readonly<Record<keyof Holdings, string>> = {
+  rows: 'ao session ls --all --include-terminated', worktrees: 'ls "$AO_DATA_DIR"/worktrees/*', branches: 'git -C ws branch --list', terminals: 'tmux list-sessions', agents: 'ps x',
+}
+const bodyOf = ({ raw, json }: CallOptions): string | undefined => raw ?? (json === undefined ? undefined : JSON.stringify(json))
+function pathOf(route: string, ids: readonly string[], { query }: CallOptions): string {
+  const rest = [...ids]
+  return (route.startsWith('//') ? route.slice(1) : `/api/v1${route}`).replaceAll('{}', () => rest.shift() ?? '') + (query === undefined ? '' : `?${query}`)
+}
+/** Texts of a request that may name something that was made. */
+const textsOf = (json: unknown): string[] => isRecord(json) ? Object.values(json).filter((value) => typeof value === 'string') : []
 /** Branches of a repository, without starting git. */
 function branchesOf(repository: string): string[] {
   const git = join(repository, '.git')

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { execa } from 'execa'
 import { fail } from '../../harness/verdict.ts'
+import { quoted } from './by-hand.ts'
 import type { Capabilities } from './capabilities.ts'
 import type { Daemon } from './daemon.ts'
 import { isRecord, type Exam } from './exam.ts'
@@ -53,6 +54,12 @@ export class World {
     }
     if (detached) await this.git(path, 'checkout', '--quiet', '--detach')
     if (dirty) writeFileSync(join(path, 'README.md'), 'changed\n')
+    const git = `git -C ${quoted(name)}`
+    this.daemon.made.set(path, { uses: [], lines: [[
+      `git init -q -b ${branch} ${quoted(name)}`, ...(empty ? [] : [`${git} commit -q --allow-empty -m first`]),
+      ...(origin === undefined ? [] : [`${git} remote add origin ${origin}`, ...(empty ? [] : [`${git} update-ref refs/remotes/origin/${branch} HEAD`])]),
+      ...(detached ? [`${git} checkout -q --detach`] : []), ...(dirty ? [`echo changed > ${quoted(name)}/README.md`] : []),
+    ].join(' && ')] })
     return path
   }
 
@@ -64,7 +71,12 @@ export class World {
     const answer = await exam.api('POST', '/projects', [], { json: { path, projectId: id } })
     if (answer.status !== 201) throw fail('check-failed', `a plain repository could not be registered: ${answer.shown}`)
     // From some version on nothing is spawned by default: a project says which agent its orchestrators are.
-    if (this.can.routes.includes('PUT /api/v1/projects/{}/config')) await exam.api('PUT', '/projects/{}/config', [id], { json: { config: { orchestrator: { agent: 'claude-code' } } } })
+    if (this.can.routes.includes('PUT /api/v1/projects/{}/config')) {
+      const json = { config: { orchestrator: { agent: 'claude-code' } } }
+      await exam.api('PUT', '/projects/{}/config', [id], { json, untold: true })
+      const made = this.daemon.made.get(id)
+      if (made) this.daemon.made.set(id, { ...made, lines: [...made.lines, exam.curl('PUT', '/projects/{}/config', [id], { json })] })
+    }
     const project = { id, path }
     this.#projects.set(id, project)
     return project

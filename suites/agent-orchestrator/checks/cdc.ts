@@ -5,7 +5,7 @@ import { sessionOf, type World } from '../world.ts'
 
 /** Reads a stream and closes it, whatever happens. */
 async function reading<T>(exam: Exam, work: (stream: EventStream) => Promise<T>, query = '', headers: Readonly<Record<string, string>> = {}): Promise<T> {
-  exam.byHand(`curl -N ${Object.entries(headers).map(([name, value]) => `-H '${name}: ${value}' `).join('')}"http://127.0.0.1:$AO_PORT/api/v1/events${query}"`)
+  exam.byHand(`curl -sN -m 5 ${Object.entries(headers).map(([name, value]) => `-H '${name}: ${value}' `).join('')}"http://127.0.0.1:$AO_PORT/api/v1/events${query}" &`)
   const stream = new EventStream(exam.daemon.port, query, headers)
   try {
     await stream.open()

@@ -103,16 +103,18 @@ export const spawnChecks: AoChecks = {
       ['uncommitted changes', 'dirty', 'dirty', { origin, dirty: true }], ['spaces and umlauts in the path', 'odd', 'Füße & "co" $x', { origin }], ['a dot in the id', 'a.b', 'dots', { origin }],
     ] as const) {
       const path = await world.repository(name, shape)
-      await exam.api('POST', '/projects', [], { json: { path, projectId: id } })
-      const before = await exam.holdings()
-      const answer = await exam.api('POST', '/sessions', [], { json: { projectId: id, harness: 'kimi', prompt: 'hello' }, as })
-      const session = idOf(answer)
-      exam.expect(answer.status === 201, `spawn ${as}`, `a session can be made in a repository with ${as}`, answer.shown)
-      if (answer.status !== 201) await exam.nothingNew(before, as, answer.shown)
-      else if (session !== undefined) {
-        const started = await agentEvent(world.daemon.agentLog, (event) => event.event === 'started' && event.session === session)
-        exam.expect(started?.cwd === world.worktree(session, id), `cwd ${as}`, 'its agent works in the worktree', started?.cwd ?? 'no agent was started')
-      }
+      await exam.one(async () => {
+        await exam.api('POST', '/projects', [], { json: { path, projectId: id } })
+        const before = await exam.holdings()
+        const answer = await exam.api('POST', '/sessions', [], { json: { projectId: id, harness: 'kimi', prompt: 'hello' }, as })
+        const session = idOf(answer)
+        exam.expect(answer.status === 201, `spawn ${as}`, `a session can be made in a repository with ${as}`, answer.shown)
+        if (answer.status !== 201) await exam.nothingNew(before, as, answer.shown)
+        else if (session !== undefined) {
+          const started = await agentEvent(world.daemon.agentLog, (event) => event.event === 'started' && event.session === session)
+          exam.expect(started?.cwd === world.worktree(session, id), `cwd ${as}`, 'its agent works in the worktree', started?.cwd ?? 'no agent was started')
+        }
+      })
     }
     const path = await world.repository('no-commit', { empty: true })
     await exam.api('POST', '/projects', [], { json: { path, projectId: 'no-commit' } })
@@ -122,6 +124,7 @@ export const spawnChecks: AoChecks = {
     await world.project(exam)
     const before = await exam.holdings()
     world.daemon.breakTerminals(true)
+    exam.byHand('# put a `zellij` on the PATH of the daemon that answers --version, and nothing else')
     try {
       const answer = await exam.api('POST', '/sessions', [], { json: { projectId: 'ws', harness: 'kimi', prompt: 'x' }, as: 'a broken terminal program', mayFail: true })
       exam.expect(answer.status >= 400, 'terminal-broken-accepted', 'a session without a terminal is not made', answer.shown)
@@ -134,6 +137,7 @@ export const spawnChecks: AoChecks = {
   '3.1 the program of the agent is not there': aoCheck(20, async (exam, world) => {
     await world.project(exam)
     world.daemon.hideProgram('qwen', true)
+    exam.byHand('# on a machine without qwen')
     try {
       await exam.refused('POST', '/sessions', [], { json: { projectId: 'ws', harness: 'qwen', prompt: 'x' }, as: 'an agent that is not installed' })
     } finally {
@@ -142,8 +146,10 @@ export const spawnChecks: AoChecks = {
   }),
   '3.1 four spawns at once': aoCheck(40, async (exam, world) => {
     await world.project(exam)
-    const answers = await Promise.all([1, 2, 3, 4].map((index) => exam.api('POST', '/sessions', [], { json: { projectId: 'ws', harness: 'kimi', prompt: `at once ${index}` }, as: 'four at once' })))
-    const ids = answers.map(idOf)
+    const json = { projectId: 'ws', harness: 'kimi', prompt: 'at once' }
+    exam.byHand(`for i in 1 2 3 4; do ${exam.curl('POST', '/sessions', [], { json })} & done; wait`, ['ws'])
+    const answers = await Promise.all([1, 2, 3, 4].map(() => exam.api('POST', '/sessions', [], { json, as: 'four at once', untold: true })))
+    const ids = answers.map(idOf).filter((id) => id !== undefined)
     exam.expect(answers.every(({ status }) => status === 201), 'at-once', 'four spawns at once all succeed', answers.map(({ shown }) => shown).join('; '))
     exam.expect(new Set(ids).size === ids.length, 'same-id', 'each has an id of its own', ids.join(', '))
   }),
@@ -179,7 +185,7 @@ export const spawnChecks: AoChecks = {
     const session = await sessionOf(exam, id)
     exam.expect(session.isTerminated === true && activityOf(session) === 'exited', 'terminated', 'the session is terminated', JSON.stringify(session))
     exam.expect(!(await world.daemon.terminals.list()).includes(id), 'terminal-left', 'its terminal session has been destroyed', (await world.daemon.terminals.list()).join(', '))
-    exam.expect(existsSync(world.worktree(id)), 'worktree-gone', 'the worktree is preserved (cleanup is a separate step)', `${world.worktree(id)} is gone`)
+    exam.expect(existsSync(world.worktree(id)), 'worktree-gone', 'the worktree is preserved (cleanup is a separate step)', `${world.worktree(id)} is gone`, 'high', 'ls "$AO_DATA_DIR"/worktrees/ws')
     const plain = await exam.ao(['session', 'ls', '--json'])
     const all = await exam.ao(['session', 'ls', '--json', '--include-terminated'])
     exam.expect(!plain.stdout.includes(`"${id}"`) && all.stdout.includes(`"${id}"`), 'ls-terminated', 'ls shows it only with --include-terminated', `${showCli(plain)}; ${showCli(all)}`)
@@ -215,7 +221,7 @@ export const spawnChecks: AoChecks = {
     const answer = await exam.ao(['session', 'cleanup', '--yes'])
     exam.expect(answer.exitCode === 0, 'cleanup', 'cleanup succeeds', showCli(answer))
     const worktrees = await world.git(path, 'worktree', 'list')
-    for (const [index, id] of ids.entries()) exam.expect(!worktrees.includes(world.worktree(id)), `cleanup-left ${index === 0 ? 'claude-code' : 'kimi'}`, '`git worktree list` has it no more', `${world.worktree(id)} is listed; cleanup said: ${showCli(answer)}`)
+    for (const [index, id] of ids.entries()) exam.expect(!worktrees.includes(world.worktree(id)), `cleanup-left ${index === 0 ? 'claude-code' : 'kimi'}`, '`git worktree list` has it no more', `${world.worktree(id)} is listed; cleanup said: ${showCli(answer)}`, 'high', 'git -C ws worktree list')
     exam.expect(worktrees.includes(world.worktree(alive)), 'cleanup-live', 'a session that lives keeps its worktree', worktrees)
     const again = await exam.ao(['session', 'cleanup', '--yes'])
     exam.expect(again.exitCode === 0 && !again.stdout.includes(`:${ids[1] ?? ''}`), 'cleanup-again', 'what was cleaned is not cleaned again', showCli(again), 'low')
@@ -224,7 +230,7 @@ export const spawnChecks: AoChecks = {
     await world.project(exam)
     await world.daemon.stop()
     await world.daemon.start({ AO_AGENT: 'opencode' })
-    exam.byHand('AO_AGENT=opencode ao start')
+    exam.byHand('ao stop; AO_AGENT=opencode ao start')
     const answer = await exam.api('POST', '/sessions', [], { json: { projectId: 'ws', prompt: 'by default' }, as: 'without a harness' })
     const id = idOf(answer)
     const none = answer.status === 400 && /AGENT|HARNESS/.test(String(answer.body.code))

@@ -57,7 +57,9 @@ function create(name, layoutFile) {
   writeFileSync(`${plain(name)}.name`, `${name}\n${made.stdout.trim()}\n`)
 }
 
-function end(name) {
+function end(name, verb) {
+  // AO reads the words: the two commands have their own, and exit codes.
+  if (!alive(name) && verb === 'delete-session') refuse(`Session: "${name}" not found.`, 2)
   if (!alive(name)) refuse(`No session named "${name}" found.`)
   tmux(name, ['kill-server'])
   rmSync(`${plain(name)}.name`, { force: true })
@@ -67,14 +69,14 @@ function act(name, [action, ...rest]) {
   if (!alive(name)) refuse(`There is no active session named "${name}"!`)
   const words = rest.filter((word, index) => word !== '--pane-id' && rest[index - 1] !== '--pane-id')
   if (action === 'paste' || action === 'write-chars') {
-    tmux(name, ['load-buffer', '-b', 'chunk', '-'], { input: words.join(' ') })
-    tmux(name, ['paste-buffer', '-d', '-b', 'chunk', '-t', 'main'])
+    tmux(name, ['load-buffer', '-b', `chunk-${process.pid}`, '-'], { input: words.join(' ') })
+    tmux(name, ['paste-buffer', '-d', '-b', `chunk-${process.pid}`, '-t', 'main'])
   } else if (action === 'send-keys') tmux(name, ['send-keys', '-t', 'main', ...words])
   else if (action === 'dump-screen') say(tmux(name, ['capture-pane', '-p', '-S', '-', '-t', 'main']).stdout)
   else refuse(`this stand-in for zellij does not know the action ${action}`, 2)
 }
 
-if (args[0] === 'kill-session' || args[0] === 'delete-session') end(args.slice(1).find((word) => !word.startsWith('-')))
+if (args[0] === 'kill-session' || args[0] === 'delete-session') end(args.slice(1).find((word) => !word.startsWith('-')), args[0])
 else if (args[0] === 'attach') {
   const name = args.slice(1).find((word) => !word.startsWith('-'))
   const layout = optionOf('--default-layout')
