@@ -29,6 +29,7 @@ export function linesOf(deeds: readonly Deed[], made: ReadonlyMap<string, Made>)
     }
   }
   for (const deed of deeds.filter((one) => one.kept || one === last).slice(-9)) {
+    if (deed === last && deed.makes !== undefined) done.add(deed.makes)
     add(deed.uses)
     if (deed.makes !== undefined && deed !== last) add([deed.makes])
     else lines.push(deed.line)

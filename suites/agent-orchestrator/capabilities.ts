@@ -10,6 +10,8 @@ export const capabilities = z.object({
   spawnFlags: z.array(z.string()),
   /** Highest migration of the database; 0 where it could not be read. */
   schema: z.number(),
+  /** Its cleanup tells which sessions it skipped; since then its own files do not make worktrees dirty. */
+  tellsSkipped: z.boolean().optional(),
 })
 export type Capabilities = z.infer<typeof capabilities>
 

@@ -47,9 +47,11 @@ interface Holdings {
 
 /** What was seen of a daemon across its checks; judged once, at the end of a lane. */
 export class Seen {
-  readonly serverErrors: { readonly shown: string; readonly requestId: string }[] = []
+  readonly serverErrors: { readonly shown: string; readonly requestId: string; readonly again: string }[] = []
   readonly envelopes = new Set<string>()
   readonly times = new Set<string>()
+  /** Lines that do again what gave the first of them. */
+  readonly again = new Map<'envelopes' | 'times', string>()
   readonly codes = new Map<string, string>()
 }
 
@@ -151,14 +153,16 @@ export class Exam {
 
   #lookAt({ status, text, body, shown }: Answer, name: string, route: string, mayFail: boolean): void {
     if (status >= 500 && status !== 501 && status !== 503) {
-      this.seen.serverErrors.push({ shown, requestId: typeof body.requestId === 'string' ? body.requestId : '' })
+      this.seen.serverErrors.push({ shown, requestId: typeof body.requestId === 'string' ? body.requestId : '', again: this.again() })
       if (!mayFail) this.finding(`5xx ${name}`, 'a request is answered, and a mistake of the client is told to the client: never a server error', shown)
     }
     if (status >= 400 && !route.startsWith('//')) {
       const whole = ['error', 'code', 'message', 'requestId'].every((key) => typeof body[key] === 'string' && body[key] !== '')
+      if (!whole && this.seen.envelopes.size === 0) this.seen.again.set('envelopes', this.again())
       if (!whole) this.seen.envelopes.add(`${name} -> ${status} ${text.slice(0, 120).trim()}`)
     }
     const local = localTime.exec(text)?.[1]
+    if (local !== undefined && this.seen.times.size === 0) this.seen.again.set('times', this.again())
     if (local !== undefined) this.seen.times.add(`${name.split(':')[0] ?? name} -> ${local}`)
   }
 

@@ -128,7 +128,7 @@ export const cdcChecks: AoChecks = {
     exam.expect(answer.exitCode === 0, 'stop-while-reading', 'stop succeeds', showCli(answer))
     exam.expect(seconds < 2.5, 'stop-waits-for-readers', 'an open stream does not hold the stop up (AO_SHUTDOWN_TIMEOUT is 3 s here)', `${seconds.toFixed(1)} s`, 'low')
     const errors = exam.daemon.logText().split('\n').slice(-6).filter((line) => line.includes('level=ERROR') || line.includes('deadline exceeded'))
-    exam.expect(errors.length === 0, 'stop-error', 'and is no error of the daemon', errors.join(' | '), 'low')
+    exam.expect(errors.length === 0, 'stop-error', 'and is no error of the daemon', errors.join(' | '), 'low', 'tail -3 daemon.log # the file of `ao start --log-file`')
     const again = await world.daemon.start()
     exam.expect(again.exitCode === 0, 'start-after', 'it starts again', showCli(again))
   }),

@@ -164,7 +164,7 @@ export const daemonChecks: AoChecks = {
     for (const [as, content] of [['half of JSON', '{"pid": 1'], ['empty', ''], ['a pid of somebody else', JSON.stringify({ pid: process.pid, port: exam.daemon.port, startedAt: '2026-01-01T00:00:00Z' })]] as const) {
       writeFileSync(exam.daemon.runFile, content)
       await exam.one(async () => {
-        exam.byHand(`ao stop; printf %s '${content.replace(String(process.pid), `'$$'`)}' > "$AO_RUN_FILE"`)
+        exam.byHand(`ao stop; printf %s '${content.replace(String(process.pid), () => `'$$'`)}' > "$AO_RUN_FILE"`)
         const told = await exam.ao(['status', '--json'])
         exam.expect(jsonOf(told).state !== 'ready', `run-file-trusted ${as}`, `a run file that is ${as} is not taken for a daemon`, showCli(told))
         const started = await exam.ao(['start', '--json', '--log-file', exam.daemon.log])

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { waitFor } from '../../../helpers/wait-for.ts'
 import { agentEvent, agentEvents } from '../agents.ts'
+import { variableOf } from '../by-hand.ts'
 import { showCli, type Exam } from '../exam.ts'
 import { aoCheck, type AoChecks } from '../lanes/checks-lane.ts'
 import { activityOf, sessionOf, type World } from '../world.ts'
@@ -30,15 +31,16 @@ export const hookChecks: AoChecks = {
     const id = await running(exam, world, harness)
     const path = join(world.worktree(id), file)
     const started = await agentEvent(world.daemon.agentLog, ({ event, session }) => event === 'started' && session === id)
+    exam.byHand(`git -C "$AO_DATA_DIR/worktrees/ws/${variableOf(id)}" status --porcelain`, [id])
     const inFlags = JSON.stringify(started?.argv ?? []).includes('ao hooks')
     if (!existsSync(path)) {
       exam.expect(inFlags, 'hook-file', `${file} is in the worktree, or the agent is started with its hooks`, `neither; argv ${JSON.stringify(started?.argv)}`)
-      if (inFlags) exam.finding('hook-place', `${file} is in the worktree`, `the hooks of ${harness} are in the arguments of the agent: ${JSON.stringify(started?.argv).slice(0, 300)}`, 'unclear')
+      if (inFlags) exam.finding('hook-place', `${file} is in the worktree`, `the hooks of ${harness} are in the arguments of the agent: ${JSON.stringify(started?.argv).slice(0, 300)}`, 'unclear', "ps xww | grep -o 'ao hooks [^\"]*'")
       return
     }
     const text = readFileSync(path, 'utf8')
     exam.expect(/ao["']? hooks /.test(text), 'hook-command', 'its entries call `ao hooks`', text.slice(0, 300))
-    if (harness === 'claude-code') exam.expect(text.includes('ao hooks claudecode'), 'hook-token', 'entries point at `ao hooks claudecode <event>`', `they point at ${/ao hooks [^"]+/.exec(text)?.[0] ?? 'something else'}`, 'unclear')
+    if (harness === 'claude-code') exam.expect(text.includes('ao hooks claudecode'), 'hook-token', 'entries point at `ao hooks claudecode <event>`', `they point at ${/ao hooks [^"]+/.exec(text)?.[0] ?? 'something else'}`, 'unclear', `grep -o 'ao hooks [^"]*' "$AO_DATA_DIR/worktrees/ws/${variableOf(id)}/${file}"`)
     const dirty = await world.git(world.worktree(id), 'status', '--porcelain')
     exam.expect(dirty.trim() === '', 'worktree-dirty', "AO's own files do not make the worktree dirty", dirty.trim(), 'low')
   })])),
@@ -85,7 +87,7 @@ export const hookChecks: AoChecks = {
     await exam.api('POST', '/sessions/{}/activity', [id], { json: { state: 'exited' } })
     exam.expect((await sessionOf(exam, id)).isTerminated === true, 'exited', 'a session whose agent has exited is terminated', JSON.stringify(await sessionOf(exam, id)))
     const ended = await waitFor(async () => (await world.daemon.terminals.list()).includes(id) ? undefined : true, { deadlineMs: 7000, everyMs: 200, otherwise: () => new Error('it lives') }).catch(() => false)
-    exam.expect(ended, 'exited-terminal', 'and its terminal session goes', 'it is there 7 s later', 'low')
+    exam.expect(ended, 'exited-terminal', 'and its terminal session goes', 'it is there 7 s later', 'low', `sleep 7; ${world.can.terminal} list-sessions`)
     await exam.api('POST', '/sessions/{}/activity', [id], { json: { state: 'active' }, as: 'after exited' })
     const after = await sessionOf(exam, id)
     exam.expect(after.isTerminated === true && activityOf(after) === 'exited', 'woken', 'a late signal does not bring a terminated session back', JSON.stringify(after))

@@ -60,6 +60,7 @@ export const spawnChecks: AoChecks = {
   }),
   '3.1 names and places are those of the text': aoCheck(10, async (exam, world) => {
     const id = world.memory.get('first') ?? await world.session(exam)
+    exam.byHand('ls "$AO_DATA_DIR"/worktrees/*', [id])
     exam.expect(id === 'ws-01', 'id-form', 'the session is called ws-01', id, 'unclear')
     exam.expect(existsSync(join(world.daemon.root, 'home/.agent-orchestrator')), 'worktree-place', 'the worktree is under ~/.agent-orchestrator/projects', `it is at ${world.worktree(id)}`, 'unclear')
     const answer = await exam.ao(['session', 'ls', '--json'])

@@ -97,7 +97,7 @@ async function ask(context: StepContext, built: Pick<Built, 'binary' | 'can' | '
     const sql = await execa('sqlite3', ['-readonly', join(daemon.data, 'ao.db'), 'select max(version_id) from goose_db_version'], { reject: false })
     const schema = Number.parseInt(sql.stdout, 10) || 0
     context.fact('version.schema', schema === 0 ? 'not read: no sqlite3 on PATH' : String(schema))
-    return { terminal: built.can.terminal, routes, spawnFlags: flagsIn(stdout), schema }
+    return { terminal: built.can.terminal, routes, spawnFlags: flagsIn(stdout), schema, tellsSkipped: /^\s+skipped:/m.test(text) }
   } finally {
     await daemon.stop()
   }

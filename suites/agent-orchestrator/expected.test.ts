@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest'
+import type { Capabilities } from './capabilities.ts'
+import { expectedFindings } from './expected.ts'
+
+const can = (schema: number, more: Partial<Capabilities> = {}): Capabilities => ({ terminal: 'zellij', routes: [], spawnFlags: [], schema, ...more })
+const dirty = '7.1 hooks of claude-code are in the worktree'
+const dash = '5.1 send keeps a leading dash'
+
+test.each([
+  { version: "the runbook's", facts: can(7), step: dirty, id: 'worktree-dirty', how: false },
+  { version: 'the last before it was mended', facts: can(10), step: dirty, id: 'worktree-dirty', how: false },
+  { version: 'the one that mended it', facts: can(10, { tellsSkipped: true }), step: dirty, id: 'worktree-dirty', how: undefined },
+  { version: 'one between two that give it', facts: can(8), step: dirty, id: 'worktree-dirty', how: true },
+  { version: 'one long after it was mended', facts: can(16, { tellsSkipped: true }), step: dirty, id: 'worktree-dirty', how: undefined },
+  { version: 'the last with zellij', facts: can(19), step: dash, id: 'send', how: undefined },
+  { version: 'the first with tmux', facts: can(19, { terminal: 'tmux' }), step: dash, id: 'send', how: false },
+  { version: 'one that is younger than all', facts: can(25, { terminal: 'tmux' }), step: dash, id: 'send', how: true },
+  { version: 'one whose schema is not known', facts: can(0), step: dash, id: 'send', how: true },
+  { version: 'one that lanes with GitHub did not walk', facts: can(13, { tellsSkipped: true }), step: '8.1 claim-pr attaches an open pull request to a session', id: 'branch', how: true },
+])('of $version: $id is expected sometimes: $how', ({ facts, step, id, how }) => {
+  expect(expectedFindings({ can: facts }).find((one) => one.step === step && one.id === id)?.sometimes).toBe(how)
+})
+
+test('nothing is expected before anything is known, and nothing twice', () => {
+  expect(expectedFindings({})).toEqual([])
+  const keys = expectedFindings({ can: can(0) }).map(({ step, id }) => `${step}|${id}`)
+  expect(keys.toSorted()).toEqual([...new Set(keys)].toSorted())
+})
