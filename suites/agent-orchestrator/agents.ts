@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { waitFor } from '../../helpers/wait-for.ts'
 
 /** What a recording stand-in for an agent wrote down. */
-export interface AgentEvent {
+interface AgentEvent {
   readonly at: number
   readonly agent: string
   readonly pid: number
@@ -21,7 +21,6 @@ export interface AgentEvent {
 export const harnessPrograms = {
   'claude-code': 'claude', codex: 'codex', opencode: 'opencode', grok: 'grok', cursor: 'cursor-agent', qwen: 'qwen', copilot: 'copilot', kimi: 'kimi',
 } as const
-export type Harness = keyof typeof harnessPrograms
 
 /** All that the stand-ins of a daemon wrote, oldest first. */
 export function agentEvents(log: string): AgentEvent[] {

@@ -9,7 +9,7 @@ import type { Made } from './by-hand.ts'
 import { standInTerminals, tmuxTerminals, zellijTerminals, type Terminals } from './terminals.ts'
 
 /** What is needed to make a daemon's surroundings. */
-export interface DaemonParts {
+interface DaemonParts {
   /** Directory of its own; keep it short: sockets are in it. */
   readonly root: string
   /** The program of AO. */

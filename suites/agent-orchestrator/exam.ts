@@ -9,8 +9,6 @@ import { aoLine, curl, keepsId, linesOf, variableOf, type Deed } from './by-hand
 import type { CliAnswer, Daemon } from './daemon.ts'
 import { EventStream } from './events.ts'
 
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
-
 export interface CallOptions {
   readonly json?: unknown
   /** A body that is not JSON, or not meant to be. */

@@ -12,7 +12,7 @@ export const options = {
 } as const
 
 const values = z.object({ aoBin: z.string().optional(), zellij: z.enum(['auto', 'stand-in']) })
-export type AoOptions = z.infer<typeof values>
+type AoOptions = z.infer<typeof values>
 
 /** The values of this suite's options, as a step gets them. */
 export const optionsOf = (own: Readonly<Record<string, unknown>>): AoOptions => values.parse(own)

@@ -51,6 +51,7 @@ export const orchestratorChecks: AoChecks = {
   '4.1 a clean one takes the place of the one before': aoCheck(40, async (exam, world) => {
     await world.project(exam)
     const before = world.memory.get('orchestrator') ?? idOf(await exam.api('POST', '/orchestrators', [], { json: { projectId: 'ws' } })) ?? ''
+    exam.byHand('ao orchestrator ls', [before])
     const answer = await exam.api('POST', '/orchestrators', [], { json: { projectId: 'ws', clean: true }, as: 'clean' })
     const fresh = idOf(answer)
     exam.expect(answer.status === 201 && fresh !== undefined && fresh !== before, 'clean', 'a clean spawn answers with a new orchestrator', answer.shown)

@@ -30,7 +30,7 @@ const request = z.object({
   /** The fake itself failed. */
   fault: z.string().optional(),
 })
-export type GitHubRequest = z.infer<typeof request>
+type GitHubRequest = z.infer<typeof request>
 
 const log = z.object({
   requests: z.array(request),
@@ -39,16 +39,16 @@ const log = z.object({
   /** Clients that did not take the run's certificate. */
   tlsErrors: z.array(z.object({ seq: z.number(), at: z.string(), message: z.string() })),
 })
-export type GitHubLog = z.infer<typeof log>
+type GitHubLog = z.infer<typeof log>
 
 const pullView = z.object({
   repo: z.string(), number: z.number(), url: z.string(), head: z.string(), sha: z.string(),
   checks: z.array(z.object({ id: z.number(), name: z.string() })),
 })
 /** A pull request as its commands answer: where it is, and the commit and checks it has now. */
-export type PullView = z.infer<typeof pullView>
+type PullView = z.infer<typeof pullView>
 
-export interface PullRef {
+interface PullRef {
   /** `owner/name` */
   readonly repo: string
   readonly number: number
@@ -97,7 +97,7 @@ export type Failure = {
   | { readonly kind: 'graphql-error'; readonly type?: string }
 )
 
-export interface Token {
+interface Token {
   readonly login?: string
   readonly scopes?: readonly string[]
   readonly limit?: number

@@ -19,7 +19,7 @@ const call = z.object({
   /** It was asked for what the stand-in does not know: what followed is no finding. */
   unknown: z.boolean(),
 })
-export type GhCall = z.infer<typeof call>
+type GhCall = z.infer<typeof call>
 
 /**
  * A `gh` in `bin`, in a state that can be changed while others call it.

@@ -35,7 +35,7 @@ export const heard = ({ agentLog }: Daemon, session: string): string => agentEve
 /** How often something was said to the agents of a session. */
 export const timesHeard = (daemon: Daemon, session: string, what: RegExp): number => heard(daemon, session).split('\n').filter((line) => what.test(line)).length
 
-export interface AoEvent {
+interface AoEvent {
   readonly seq: number
   readonly type: string
   readonly payload: Readonly<Record<string, unknown>>

@@ -7,7 +7,7 @@ import { lane, type Built } from '../states.ts'
 import { World } from '../world.ts'
 
 /** What one check does; it tells what it finds through the exam and throws only when it cannot be judged. */
-export interface AoCheck {
+interface AoCheck {
   /** Seconds. */
   readonly budget: number
   readonly work: (exam: Exam, world: World) => Promise<void>
@@ -29,7 +29,7 @@ export function allChecks(name: string, { started = true, checks }: ChecksLane):
   }
 }
 
-export interface ChecksLane {
+interface ChecksLane {
   /** False: its checks start the daemon themselves. */
   readonly started?: boolean
   readonly checks: AoChecks
