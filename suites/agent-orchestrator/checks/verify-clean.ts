@@ -15,7 +15,7 @@ export const cleanChecks: AoChecks = {
     exam.expect(removed.exitCode === 0, 'rm', 'the project can be removed', showCli(removed))
     exam.expect((await world.daemon.terminals.list()).length === 0, 'terminals', 'no terminal session is left', (await world.daemon.terminals.list()).join(', '))
     const worktrees = (await world.git(path, 'worktree', 'list')).split('\n').filter((line) => line !== '')
-    exam.expect(worktrees.length === 1, 'worktrees', 'the repository has no worktree of AO any more', worktrees.join('; '))
+    exam.expect(worktrees.length === 1, 'worktrees', 'the repository has no worktree of AO any more', worktrees.join('; '), 'high', 'git -C ws worktree list')
     const status = await world.git(path, 'status', '--porcelain')
     exam.expect(status === '', 'repository', 'the repository itself is as it was', status)
     const head = (await world.git(path, 'rev-parse', '--abbrev-ref', 'HEAD')).trim()
