@@ -12,6 +12,21 @@ export interface Findings {
   readonly notJudged: readonly { readonly check: string; readonly why: string }[]
 }
 
+/** A finding that was expected of the version and came no more. */
+export interface StaleFinding {
+  readonly lane: string
+  readonly step: string
+  readonly id: string
+}
+
+/** The findings of a run that came no more, as the verdicts of its checks name them. */
+export function staleOf(record: RunRecord): StaleFinding[] {
+  return record.lanes.flatMap(({ name: lane, steps }) => steps.flatMap(({ name: step, verdict }) => {
+    const [, ids] = /^expected and not found: ([^\n]*)/.exec(verdict?.diagnosis ?? '') ?? []
+    return ids === undefined ? [] : ids.split(', ').map((id) => ({ lane, step, id }))
+  }))
+}
+
 /** Collects the findings of a run, in the order of its checks. */
 export function findingsOf(record: RunRecord): Findings | undefined {
   const checks = record.lanes.flatMap(({ name, steps }) => steps.filter(({ kind }) => kind === 'check').map((step) => ({ lane: name, step })))

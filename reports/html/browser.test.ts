@@ -121,6 +121,21 @@ test('the failed run: the call on which they disagree is open, the evidence is o
   expect(await page.evaluate('navigator.clipboard.readText()')).toBe("SMOKE_SOURCE_STACK='/tmp/a b' SMOKE_KEEP=failed npx vitest run install.smoke")
 })
 
+test.each([true, false])('the failed run, script %s: findings are shown by kind, and can be copied where a script runs', async (script) => {
+  const page = await open('failed', { script, width: 390 })
+  const seen = async (): Promise<string[]> => (await page.locator('.promise').filter({ visible: true }).locator('strong').allTextContents())
+  expect(await seen()).toEqual(['new-one', 'mended', 'also-mended', 'known-one'])
+  expect(await page.getByText('an unknown session is refused').first().isVisible()).toBe(true)
+  await page.getByRole('checkbox', { name: '1 known one' }).uncheck()
+  expect(await seen()).toEqual(['new-one', 'mended', 'also-mended'])
+  await page.getByRole('checkbox', { name: '2 stale ones' }).uncheck()
+  expect(await seen()).toEqual(['new-one'])
+  await page.getByRole('checkbox', { name: '1 new one' }).uncheck()
+  expect(await seen()).toEqual([])
+  await page.getByRole('checkbox', { name: '1 known one' }).check()
+  expect(await seen()).toEqual(['known-one'])
+})
+
 test('the green run: calls are folded; what a lane changed is told by signs and words', async () => {
   const page = await open('green')
   expect(await page.locator('details.call[open]').count()).toBe(0)

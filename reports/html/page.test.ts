@@ -51,6 +51,15 @@ test('a failure comes with class, diagnosis, remedy, evidence, next command, and
   expect(page).not.toContain('The sandbox was kept')
 })
 
+test('findings stand with what was promised and how to see them, the new ones first and open; a run without any has no such part', () => {
+  const page = bodyOf(reportPage(failedRun(), results))
+  expect(page).toMatch(/1 new \(nobody expects it yet\), 2 stale \([^)]*\), 1 known/)
+  expect(page).toMatch(/<details class="promise new" open>[^]*?§3\.7[^]*?new-one[^]*?breaks[^]*?an unknown session is refused[^]*?3\.7 kill, in lane install[^]*?To see it[^]*?curl -X POST/)
+  expect(page).toMatch(/class="promise stale"[^]*?mended[^]*?class="promise stale"[^]*?also-mended[^]*?<details class="promise known"><summary>[^]*?§5\.1[^]*?known-one[^]*?of less weight/)
+  expect(page).toContain('<strong>2 findings</strong>, 1 of them new')
+  expect(reportPage(greenRun(), results)).not.toMatch(/id="findings"|href="#findings"| findings?</)
+})
+
 test('what followed from the first cause stands under it', () => {
   const record = failedRun()
   const lanes = record.lanes.map((lane) => lane.verdict ? { ...lane, verdict: { ...lane.verdict, consequences: ['not-effective: grep changed nothing', 'lane remove did not run'] } } : lane)

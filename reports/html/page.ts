@@ -4,6 +4,7 @@ import { conversationsPart } from './conversation.ts'
 import { curvesPart } from './curves.ts'
 import { embedLogs, logLimits, type LogLimits } from './embedded-logs.ts'
 import { factsPart } from './facts.ts'
+import { findingsPart } from './findings.ts'
 import { html, ours, type Html } from './html.ts'
 import { logsPart } from './logs.ts'
 import { timeScale } from './numbers.ts'
@@ -30,7 +31,7 @@ export function reportPage(record: RunRecord, results: string, { kept, limits = 
     kept: record.teardown?.workspaceKept === true ? kept : undefined,
   }
   const parts = [
-    ['verdict', 'Verdict', verdictPart], ['facts', 'Facts', factsPart], ['timeline', 'Timeline', timelinePart], ['conversations', 'Conversations', conversationsPart],
+    ['verdict', 'Verdict', verdictPart], ['findings', 'Findings', findingsPart], ['facts', 'Facts', factsPart], ['timeline', 'Timeline', timelinePart], ['conversations', 'Conversations', conversationsPart],
     ['changes', 'Before and after', snapshotsPart], ['logs', 'Logs', logsPart], ['usage', 'What it used', curvesPart], ['processes', 'Processes', processesPart],
   ] as const
   const made = parts.map(([id, title, make]) => ({ id, title, content: make(page) })).filter(({ content }) => content.markup !== '')

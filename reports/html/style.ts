@@ -170,6 +170,21 @@ li.added,span.added{background:var(--good-soft);color:var(--good)}
 li.removed,span.removed{background:var(--bad-soft);color:var(--bad)}
 span.added,span.removed{padding:0 .4rem;border-radius:4px}
 
+.filter{border:0;padding:0;margin:0 0 .6rem;display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;font-size:.9375rem}
+.filter legend{float:left;padding:0;margin-right:1.2rem;color:var(--muted)}
+.filter label{display:flex;gap:.4rem;align-items:center;min-height:1.75rem}
+.filter input{width:1.1rem;height:1.1rem;margin:0;accent-color:var(--link)}
+.promises{background:var(--surface);border:1px solid var(--line);border-radius:10px;padding:.25rem 0}
+.promise{padding:.45rem 1rem;border-left:5px solid transparent}
+.promise+.promise{border-top:1px solid var(--line)}
+.promise.new{border-left-color:var(--bad)}
+.promise.stale{border-left-color:var(--warn)}
+.promise.stale p{margin:0}
+.promise[open]>summary{margin-bottom:.45rem}
+.promise .section{font-variant-numeric:tabular-nums}
+.tag.new{background:var(--bad-soft);color:var(--bad);border-color:var(--bad)}
+#findings:has(#show-new:not(:checked)) .promise.new,#findings:has(#show-known:not(:checked)) .promise.known,#findings:has(#show-stale:not(:checked)) .promise.stale{display:none}
+
 .search{position:sticky;top:0;background:var(--page);padding:.6rem 0;z-index:2}
 .search label{display:block;font-size:.875rem;font-weight:600;margin-bottom:.25rem}
 .search input{font:inherit;width:100%;max-width:34rem;padding:.5rem .75rem;color:var(--text);background:var(--surface);border:1px solid var(--edge);border-radius:8px}

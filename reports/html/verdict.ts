@@ -63,11 +63,14 @@ function statsOf(record: RunRecord): (string | Html)[] {
   const steps = record.lanes.flatMap((lane) => lane.steps)
   const slow = steps.filter((step) => step.slow === true)
   const memory = Math.max(0, ...(record.samples ?? []).map(({ memoryBytes }) => memoryBytes), ...steps.map(({ usage }) => usage?.peakMemoryBytes ?? 0))
+  const findings = record.findings ?? []
+  const fresh = findings.filter(({ expected }) => !expected).length
   const clean = record.teardown && record.teardown.leftovers.length + record.teardown.hostChanges.length === 0
   return [
     html`<strong>${duration(record.durationMs)}</strong> in all`,
     html`<strong>${passed.length} of ${record.lanes.length}</strong> ${record.lanes.length === 1 ? 'lane' : 'lanes'} passed${ran.length < record.lanes.length && `, ${record.lanes.length - ran.length} not run`}`,
     ...(calls.length > 0 ? [html`<strong>${good.length} of ${calls.length}</strong> expected calls attempted, executed and effective`] : []),
+    ...(findings.length > 0 ? [html`<strong>${count(findings.length, 'finding')}</strong>${fresh > 0 && `, ${fresh} of them new`}`] : []),
     ...(slow.length > 0 ? [html`<strong>${count(slow.length, 'step')}</strong> took more than half of the budget`] : []),
     ...(memory > 0 ? [html`<strong>${size(memory)}</strong> of memory at the peak`] : []),
     !record.teardown
