@@ -6,7 +6,7 @@ import { isAlive, identify } from '../../harness/processes/table.ts'
 import { waitFor } from '../../helpers/wait-for.ts'
 import { harnessPrograms } from './agents.ts'
 import type { Made } from './by-hand.ts'
-import { standInTerminals, tmuxTerminals, zellijTerminals, type Terminals } from './terminals.ts'
+import { standInTerminals, tmuxTerminals, tmuxWitness, zellijTerminals, type Terminals } from './terminals.ts'
 
 /** What is needed to make a daemon's surroundings. */
 interface DaemonParts {
@@ -53,10 +53,13 @@ export class Daemon {
     this.#write('zellij', zellij === undefined
       ? `exec ${standIn('zellij.sh')} ${process.execPath} ${join(root, 'z')} "$@"`
       : `ZELLIJ_SOCKET_DIR=${join(root, 'z')} exec ${zellij} "$@"`)
+    const tmuxLog = join(root, 'tmux.log')
+    if (terminal === 'tmux') this.#write('tmux', tmuxWitness(tmuxLog, env.PATH ?? ''))
     // `gh` that is not logged in: it says nothing and is content.
     this.#write('gh', 'exit 0')
     // Its version without starting node: the doctor waits for two seconds.
-    for (const program of Object.values(harnessPrograms)) this.#write(program, `[ "$1" = --version ] && echo '9.9.9 (stand-in for ${program})' && exit\nexec ${process.execPath} ${standIn('agent.mjs')} ${program} ${this.agentLog} "$@"`)
+    for (const program of Object.values(harnessPrograms)) this.#write(program, `[ "$1" = --version ] && echo '9.9.9 (stand-in for ${program})' && exit\n[ -x ${this.realProgram(program)} ] && exec ${this.realProgram(program)} "$@"
+exec ${process.execPath} ${standIn('agent.mjs')} ${program} ${this.agentLog} "$@" 2>>${this.standInErrors}`)
     writeFileSync(join(root, 'gitconfig'), '[user]\n\tname = clone-smoke\n\temail = clone-smoke@localhost\n[init]\n\tdefaultBranch = main\n[safe]\n\tdirectory = *\n')
     // How the user reaches registries is nothing for AO: its GitHub is the run's own, or none.
     const inherited = Object.fromEntries(Object.entries(env).filter(([name]) => !/^(?:AO_.*|GITHUB_TOKEN|https?_proxy)$/i.test(name)))
@@ -70,13 +73,20 @@ export class Daemon {
       NO_PROXY: '127.0.0.1,localhost', GIT_CONFIG_GLOBAL: join(root, 'gitconfig'), GIT_CONFIG_NOSYSTEM: '1', GIT_TERMINAL_PROMPT: '0', GH_CONFIG_DIR: join(root, 'gh'),
       TMUX_TMPDIR: join(root, 'tmux'), ...more,
     }
-    this.terminals = terminal === 'tmux' ? tmuxTerminals(this.env) : zellij === undefined ? standInTerminals(join(root, 'z'), join(root, 'bin', 'zellij'), this.env) : zellijTerminals(join(root, 'bin', 'zellij'), this.env)
+    this.terminals = terminal === 'tmux' ? tmuxTerminals(this.env, tmuxLog) : zellij === undefined ? standInTerminals(join(root, 'z'), join(root, 'bin', 'zellij'), this.env) : zellijTerminals(join(root, 'bin', 'zellij'), this.env)
   }
 
   get data(): string { return join(this.root, 'data') }
   get runFile(): string { return join(this.root, 'run', 'running.json') }
   get log(): string { return join(this.root, 'daemon.log') }
+  /** What the stand-ins of agents themselves complained of: nothing, while they are sound. */
+  get standInErrors(): string { return join(this.root, 'stand-in-errors.log') }
   get agentLog(): string { return join(this.root, 'agents.jsonl') }
+
+  /** Where a program lies that is to be started instead of the stand-in of this name. */
+  realProgram(name: string): string {
+    return join(this.root, `real-${name}`)
+  }
 
   #write(name: string, script: string): void {
     const file = join(this.root, 'bin', name)

@@ -68,11 +68,13 @@ export class Exam {
   /** As it was after the last operation that was refused, while nothing else has been done. */
   #held: Holdings | undefined
   readonly #deeds: Deed[] = []
+  readonly #errorsBefore: number
 
   constructor(daemon: Daemon, seen: Seen, name: string, record: (finding: Finding) => void, signal?: AbortSignal) {
     this.#signal = signal
     this.daemon = daemon
     this.seen = seen
+    this.#errorsBefore = seen.serverErrors.length
     this.#section = /^\d+(?:\.\d+)?/.exec(name)?.[0] ?? '0'
     this.#record = record
   }
@@ -104,6 +106,7 @@ export class Exam {
   /** Drops what was noted so far: it turned out not to count. */
   forget(): void {
     this.#found.clear()
+    this.seen.serverErrors.length = this.#errorsBefore
   }
 
   /** Records a finding unless `kept`. Returns `kept`. */

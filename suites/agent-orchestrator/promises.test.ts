@@ -1,13 +1,5 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import getPort from 'get-port'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { identify, isAlive } from '../../harness/processes/table.ts'
-import { signalProcess } from '../../harness/sandbox/finish.ts'
+import { afterEach, expect, test } from 'vitest'
 import type { Finding } from '../../harness/suite.ts'
-import { waitFor } from '../../helpers/wait-for.ts'
 import { flagsIn, routesIn } from './capabilities.ts'
 import { cdcChecks } from './checks/cdc.ts'
 import { daemonChecks } from './checks/daemon.ts'
@@ -16,53 +8,24 @@ import { httpChecks } from './checks/http-api.ts'
 import { projectChecks } from './checks/projects.ts'
 import { sendChecks } from './checks/send.ts'
 import { spawnChecks } from './checks/spawn.ts'
-import { Daemon } from './daemon.ts'
-import { Exam, Seen } from './exam.ts'
 import { allChecks, type AoChecks } from './lanes/checks-lane.ts'
-import { World } from './world.ts'
+import * as ours from './stand-ins/like-ao.ts'
 
-/** The daemon of ours; what it does not do, `ao session ls` and the like, is not among these checks. */
-const program = fileURLToPath(new URL('stand-ins/ao.mjs', import.meta.url))
+/** What the daemon of ours does not do, rename and restore and the like, is not among these checks. */
 const checks: AoChecks = { ...daemonChecks, ...projectChecks, ...spawnChecks, ...sendChecks, ...hookChecks, ...cdcChecks, ...httpChecks, ...allChecks('x', { checks: {} }) }
 
-let root: string
-let daemon: Daemon | undefined
-beforeEach(() => { root = mkdtempSync(join(tmpdir(), 'ao-')) })
+let ao: ours.LikeAo | undefined
 afterEach(async () => {
-  const pid = daemon?.pid()
-  const process = pid === undefined ? undefined : identify(pid)
-  await daemon?.stop()
-  // One that was told not to end.
-  if (process && isAlive(process)) signalProcess(process, 'SIGKILL')
-  for (const name of await daemon?.terminals.list() ?? []) await daemon?.terminals.kill(name)
-  daemon = undefined
-  await waitFor(() => {
-    try {
-      rmSync(root, { recursive: true, force: true })
-      return true
-    } catch {
-      return undefined
-    }
-  }, { deadlineMs: 10_000, otherwise: () => new Error(`${root} cannot be removed`) })
+  await ao?.remove()
+  ao = undefined
 })
 
 /** Runs checks against the daemon of ours with a fault, and tells what they find. */
 async function examine(titles: readonly string[], fault = '', started = true): Promise<Finding[]> {
-  const binary = join(root, 'like-ao')
-  writeFileSync(binary, `#!/bin/sh\nexec ${process.execPath} ${program} "$@"\n`)
-  chmodSync(binary, 0o755)
-  daemon = new Daemon({ root: join(root, 'd'), binary, port: await getPort(), terminal: 'zellij', env: { PATH: process.env.PATH ?? '' }, more: { AO_LIKE_FAULT: fault, ...(fault !== 'local-time' && { TZ: 'UTC' }) } })
-  if (started) expect((await daemon.start()).exitCode).toBe(0)
-  const world = new World(daemon, { terminal: 'zellij', routes: [], spawnFlags: [], schema: 0 })
-  const seen = new Seen()
-  const found: Finding[] = []
-  for (const title of titles) {
-    const check = checks[title]
-    if (!check) throw new Error(`there is no check ${title}`)
-    const exam = new Exam(daemon, seen, title, (finding) => found.push(finding))
-    await check.work(exam, world)
-    exam.flush()
-  }
+  ao = await ours.likeAo(fault)
+  if (started) await ours.startLikeAo(ao)
+  const { found, thrown } = await ours.examine(ao, checks, titles)
+  expect(thrown).toEqual([])
   return found
 }
 

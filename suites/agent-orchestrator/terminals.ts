@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { execa } from 'execa'
 import { identify, isAlive } from '../../harness/processes/table.ts'
 
@@ -9,18 +9,21 @@ export interface Terminals {
   /** Names of the sessions that live. */
   readonly list: () => Promise<string[]>
   readonly kill: (name: string) => Promise<void>
+  /** Sessions that are gone and that nobody ended; none where that cannot be told. */
+  readonly lost: () => Promise<string[]>
   /** What is on the screen of a session. */
   readonly screen: (name: string) => Promise<string>
 }
 
 /** The stand-in's sessions, read from its directory: a file each, with its name and the process id of its tmux server. */
 export function standInTerminals(directory: string, program: string, env: Readonly<Record<string, string>>): Terminals {
-  const list = (): string[] => !existsSync(directory) ? [] : readdirSync(directory).filter((file) => file.endsWith('.name')).flatMap((file) => {
+  // The file of a session goes when it is ended by command.
+  const sessions = (living: boolean): string[] => !existsSync(directory) ? [] : readdirSync(directory).filter((file) => file.endsWith('.name')).flatMap((file) => {
     const [name = '', pid = ''] = readFileSync(join(directory, file), 'utf8').split('\n')
     const process = identify(Number(pid))
-    return process !== undefined && isAlive(process) ? [name] : []
+    return (process !== undefined && isAlive(process)) === living ? [name] : []
   })
-  return { ...zellijTerminals(program, env), list: () => Promise.resolve(list()) }
+  return { ...zellijTerminals(program, env), list: () => Promise.resolve(sessions(true)), lost: () => Promise.resolve(sessions(false)) }
 }
 
 /** @param program zellij, or what stands in for it, with the daemon's own namespace; @param env the daemon's environment */
@@ -30,16 +33,45 @@ export function zellijTerminals(program: string, env: Readonly<Record<string, st
     kind: 'zellij',
     list: async () => (await zellij('list-sessions', '--no-formatting')).stdout.split('\n').filter((line) => line !== '' && !line.includes('(EXITED')).map((line) => line.split(' ')[0] ?? ''),
     kill: async (name) => { await zellij('kill-session', name) },
+    lost: () => Promise.resolve([]),
     screen: async (name) => (await zellij('--session', name, 'action', 'dump-screen', '--pane-id', 'terminal_0', '--full')).stdout,
   }
 }
 
-/** @param env with the TMUX_TMPDIR that the daemon has */
-export function tmuxTerminals(env: Readonly<Record<string, string>>): Terminals {
+/** The lines of a shell script that is found as `tmux` before the real one, and writes down which sessions are made and ended. */
+export function tmuxWitness(log: string, path: string): string {
+  const real = path.split(delimiter).map((directory) => join(directory, 'tmux')).find((file) => existsSync(file)) ?? '/usr/bin/tmux'
+  return `case " $* " in
+*" new-session "*) ${real} "$@" || exit; echo "$*" >> ${log}; exit 0 ;;
+*" kill-s"*) echo "$*" >> ${log} ;;
+esac
+exec ${real} "$@"`
+}
+
+/** @param env with the TMUX_TMPDIR that the daemon has; @param log of `tmuxWitness` */
+export function tmuxTerminals(env: Readonly<Record<string, string>>, log: string): Terminals {
   const tmux = (...args: string[]): Promise<{ stdout: string }> => execa('tmux', args, { env: { ...env }, extendEnv: false, reject: false, stdin: 'ignore', timeout: 10_000 })
+  const list = async (): Promise<string[]> => !existsSync(env.TMUX_TMPDIR ?? '') ? [] : (await tmux('list-sessions', '-F', '#{session_name}')).stdout.split('\n').filter((line) => line !== '')
+  const made = (): string[] => {
+    const sessions = new Set<string>()
+    for (const line of existsSync(log) ? readFileSync(log, 'utf8').split('\n') : []) {
+      const [, session] = / -s (\S+)/.exec(line) ?? []
+      const [, ended] = /kill-session .*-t =?(\S+)/.exec(line) ?? []
+      if (ended !== undefined) sessions.delete(ended)
+      else if (line.includes('kill-server')) sessions.clear()
+      else if (session !== undefined) sessions.add(session)
+    }
+    return [...sessions]
+  }
   return {
     kind: 'tmux',
-    list: async () => !existsSync(env.TMUX_TMPDIR ?? '') ? [] : (await tmux('list-sessions', '-F', '#{session_name}')).stdout.split('\n').filter((line) => line !== ''),
+    list,
+    // One that is ended between the looks is no more in the log at the second.
+    lost: async () => {
+      const before = made()
+      const living = await list()
+      return made().filter((name) => before.includes(name) && !living.includes(name))
+    },
     kill: async (name) => { await tmux('kill-session', '-t', `=${name}`) },
     screen: async (name) => (await tmux('capture-pane', '-p', '-S', '-', '-t', name)).stdout,
   }

@@ -266,6 +266,8 @@ export const scmObserverChecks: AoChecks = gitHubChecks({
   }],
   '6.3 without a token the observer says so, and does nothing': [150, async (exam, world, lane) => {
     const none = { AO_GITHUB_TOKEN: '', GITHUB_TOKEN: '' }
+    // With a token it would be told, if the observer came round just now.
+    await exam.daemon.stop()
     const before = timesHeard(exam.daemon, remember(world, 'red'), ciNudge)
     await lane.github.push({ repo, number: 7 }, [build('red', 'a failure that nobody may see')])
     for (const state of ['empty', 'fails', 'absent'] as const) {

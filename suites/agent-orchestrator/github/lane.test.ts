@@ -8,7 +8,7 @@ import { Daemon } from '../daemon.ts'
 import { Exam, Seen } from '../exam.ts'
 import { World } from '../world.ts'
 import { judged, LaneGitHub, type GitHubWork } from './lane.ts'
-import { throughProxy } from './through-proxy.ts'
+import { throughProxy } from './through-proxy.mjs'
 
 interface Stage { readonly root: string; readonly world: World; readonly lane: LaneGitHub }
 

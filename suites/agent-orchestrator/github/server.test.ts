@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { VerdictError } from '../../../harness/verdict.ts'
 import { connectGitHub, type Failure, type GitHub } from './client.ts'
 import { startServer, type GitHubPlace } from './start-server.ts'
-import { throughProxy, type Answered } from './through-proxy.ts'
+import { throughProxy, type Answered } from './through-proxy.mjs'
 
 let folder: string
 let place: GitHubPlace & { stop(): Promise<void> }

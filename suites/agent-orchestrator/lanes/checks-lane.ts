@@ -4,6 +4,7 @@ import { fail } from '../../../harness/verdict.ts'
 import { Daemon } from '../daemon.ts'
 import { Exam, Seen, showCli } from '../exam.ts'
 import { lane, type Built } from '../states.ts'
+import { onOwnParts } from '../own-parts.ts'
 import { World } from '../world.ts'
 
 /** What one check does; it tells what it finds through the exam and throws only when it cannot be judged. */
@@ -12,7 +13,7 @@ interface AoCheck {
   readonly budget: number
   readonly work: (exam: Exam, world: World) => Promise<void>
   /** Why it does not apply to what is there. */
-  readonly notHere?: (world: Pick<World, 'can'>) => string | undefined
+  readonly notHere?: (built: Pick<Built, 'can' | 'binary'>) => string | undefined
 }
 
 export type AoChecks = Readonly<Record<string, AoCheck>>
@@ -57,10 +58,10 @@ export function checksLane(name: string, proves: string, definition: ChecksLane)
         if (reason !== undefined) skip(title, reason)
         else {
           const done = await check(title, async (context) => {
-            world ??= new World(daemonOf(context, facts, name), facts.can)
-            const exam = new Exam(world.daemon, seen, title, context.finding, context.signal)
+            const checked = world ??= new World(daemonOf(context, facts, name), facts.can)
+            const exam = new Exam(checked.daemon, seen, title, context.finding, context.signal)
             try {
-              await work(exam, world)
+              await onOwnParts(exam, () => work(exam, checked))
             } finally {
               exam.flush()
             }

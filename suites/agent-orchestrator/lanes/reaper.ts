@@ -26,6 +26,8 @@ export const reaper = lane({
         if (!reaped) throw fail('check-failed', 'there are no sessions to be reaped: lane bootstrap could not make them')
         const daemon = daemonOf(context, facts, 'reaper')
         const exam = new Exam(daemon, new Seen(), title, context.finding, context.signal)
+        const lost = await daemon.terminals.lost()
+        if (lost.length > 0) throw fail('harness-bug', `the terminal server of ${daemon.root} died: session ${lost.join(', ')} is gone, and nobody ended it`)
         exam.byHand('# spawn a session, end its terminal session from outside, wait for 75 s')
         const id = name === 'killed' ? reaped.killed : name === 'waiting' ? reaped.killedWhileWaiting : reaped.alive
         const rest = Math.max(1, reaped.at + reaperMs - Date.now())

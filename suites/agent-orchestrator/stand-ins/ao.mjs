@@ -6,6 +6,7 @@ import { createServer, request } from 'node:http'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { pullRequests, tokenLevel } from './pull-requests.mjs'
 
 const { AO_PORT = '', AO_RUN_FILE: runFile = '', AO_DATA_DIR: data = '', AO_LIKE_FAULT = '' } = process.env
 const faults = new Set(AO_LIKE_FAULT.split(','))
@@ -16,9 +17,9 @@ const activities = ['active', 'idle', 'waiting_input', 'exited']
 // ---- the daemon ----
 
 class Refused extends Error {
-  constructor(status, code, message = code) {
+  constructor(status, code, message = code, details = undefined) {
     super(message)
-    Object.assign(this, { status, code })
+    Object.assign(this, { status, code, details })
   }
 }
 const now = () => broken('local-time') ? new Date(Date.now() + 19_800_000).toISOString().replace('Z', '+05:30') : new Date().toISOString()
@@ -39,9 +40,9 @@ function daemon() {
   writeFileSync(join(data, 'ao.db'), '')
   const readers = new Set()
   const save = () => { writeFileSync(stateFile, JSON.stringify(state)) }
-  const happen = (type, session) => {
+  const happen = (type, session, payload = { id: session.id, activity: session.activity.state, isTerminated: session.isTerminated }) => {
     const seq = (state.events.at(-1)?.seq ?? 0) + (broken('gap') && state.events.length === 2 ? 2 : 1)
-    const event = { seq, projectId: session.projectId, sessionId: session.id, type, payload: { id: session.id, activity: session.activity.state, isTerminated: session.isTerminated }, createdAt: now() }
+    const event = { seq, projectId: session.projectId, sessionId: session.id, type, payload, createdAt: now() }
     state.events.push(event)
     if (!broken('no-live')) for (const response of readers) tell(response, event)
     save()
@@ -62,7 +63,8 @@ function daemon() {
     if (!session) throw new Refused(404, 'SESSION_NOT_FOUND')
     return session
   }
-  const shown = (session) => ({ ...session, path: undefined, branch: undefined, prompt: undefined, status: session.isTerminated ? 'terminated' : session.activity.state })
+  const statusOf = (session) => session.isTerminated ? 'terminated' : session.prs.some(({ state: its, ci }) => its === 'open' && ci === 'failing') ? 'ci_failed' : session.activity.state
+  const shown = (session) => ({ ...session, path: undefined, branch: undefined, prompt: undefined, told: undefined, prs: broken('session-get-hides') ? undefined : session.prs, status: statusOf(session) })
   const setActivity = (session, activity) => {
     if (session.isTerminated || (session.activity.state === activity && !broken('repeats-events'))) return
     session.activity = { state: activity, lastActivityAt: now() }
@@ -94,6 +96,7 @@ function daemon() {
     return project
   }
   const start = (session) => {
+    if (broken('no-terminals')) return
     const layout = join(process.env.TMPDIR, `ao-layout-${session.id}.kdl`)
     const command = `export AO_SESSION_ID='${session.id}'; export AO_PROJECT_ID='${session.projectId}'; export AO_DATA_DIR='${data}'; export PATH='${process.env.PATH}'; ${programs[session.harness]} -- '${session.prompt.replaceAll("'", `'\\''`)}'; exec /bin/sh -i`
     writeFileSync(layout, `layout {\n  cwd ${JSON.stringify(session.path)}\n  pane command="/bin/sh" name="agent" {\n    args "-lc" ${JSON.stringify(command)}\n  }\n}\n`)
@@ -115,7 +118,7 @@ function daemon() {
     }
     const number = state.sessions.filter((one) => one.projectId === projectId).length + 1
     const id = `${projectId}-${number}`
-    const session = { id, projectId, kind, harness, displayName: '', activity: { state: 'idle', lastActivityAt: now() }, isTerminated: false, createdAt: now(), updatedAt: now(), prompt, branch: body.branch ?? `ao/${id}`, path: join(data, 'worktrees', projectId, id) }
+    const session = { id, projectId, kind, harness, displayName: '', activity: { state: 'idle', lastActivityAt: now() }, isTerminated: false, createdAt: now(), updatedAt: now(), prompt, prs: [], told: [], branch: body.branch ?? `ao/${id}`, path: join(data, 'worktrees', projectId, id) }
     try {
       const project = projectOf(projectId)
       if (programs[harness] === undefined) throw new Refused(400, 'UNKNOWN_HARNESS')
@@ -140,6 +143,23 @@ function daemon() {
     happen('session_created', session)
     return session
   }
+  /** Takes back what a spawn has made, whole. */
+  const rollBack = (session) => {
+    quietly(() => zellij('kill-session', session.id))
+    const { path } = projectOf(session.projectId)
+    git(path, 'worktree', 'remove', '--force', session.path)
+    if (!broken('rollback-keeps-branch')) git(path, 'branch', '-D', session.branch)
+    if (!broken('rollback-keeps-row')) state.sessions = state.sessions.filter((one) => one !== session)
+    save()
+  }
+  const paste = (id, text) => {
+    zellij('--session', id, 'action', 'paste', '--pane-id', 'terminal_0', text)
+    zellij('--session', id, 'action', 'send-keys', '--pane-id', 'terminal_0', 'Enter')
+  }
+  const pulls = pullRequests({
+    state, broken, Refused, happen, save, git, warn: (text) => { process.stderr.write(`level=WARN msg=${JSON.stringify(text)}\n`) },
+    tell: (session, text) => { quietly(() => paste(session.id, text)) }, end: (session) => { setActivity(session, 'exited') }, onTick: () => { appendFileSync(join(data, 'ticks'), '.') },
+  })
   const routes = {
     'GET /projects': () => [200, { projects: state.projects.toSorted((a, b) => a.id < b.id ? -1 : 1) }],
     'POST /projects': (_ids, body) => [201, { project: addProject(body) }],
@@ -153,6 +173,16 @@ function daemon() {
     'GET /sessions': (_ids, _body, query) => {
       if (query.has('active') && !['true', 'false'].includes(query.get('active'))) throw new Refused(400, 'INVALID_QUERY')
       return [200, { sessions: state.sessions.map(shown) }]
+    },
+    'POST /orchestrators': (_ids, { projectId }) => {
+      const { id } = spawnSession({ projectId, kind: 'orchestrator' })
+      return [201, { orchestrator: { id, projectId } }]
+    },
+    'GET /sessions/{}/pr': ([id]) => [200, { sessionId: id, prs: sessionOf(id).prs }],
+    'POST /sessions/{}/pr/claim': async ([id], body) => [200, await pulls.claim(sessionOf(id), body)],
+    'POST /sessions/{}/rollback': ([id]) => {
+      rollBack(sessionOf(id))
+      return [200, { ok: true, sessionId: id }]
     },
     'POST /sessions': (_ids, body) => [201, { session: shown(spawnSession(body)) }],
     'GET /sessions/{}': ([id]) => [200, { session: shown(sessionOf(id)) }],
@@ -170,10 +200,7 @@ function daemon() {
       if (clean.trim() === '') throw new Refused(400, 'MESSAGE_REQUIRED')
       if (Buffer.byteLength(message) > 4096) throw new Refused(400, 'MESSAGE_TOO_LONG')
       if (session.isTerminated) throw new Refused(409, 'SESSION_TERMINATED')
-      for (let times = broken('loses-messages') ? 0 : broken('sends-twice') ? 2 : 1; times > 0; times -= 1) {
-        zellij('--session', id, 'action', 'paste', '--pane-id', 'terminal_0', clean)
-        zellij('--session', id, 'action', 'send-keys', '--pane-id', 'terminal_0', 'Enter')
-      }
+      for (let times = broken('loses-messages') ? 0 : broken('sends-twice') ? 2 : 1; times > 0; times -= 1) paste(id, clean)
       return [200, { ok: true, sessionId: id, message: clean }]
     },
     'POST /sessions/{}/activity': ([id], { state: activity }) => {
@@ -204,9 +231,9 @@ function daemon() {
       response.writeHead(status, { 'content-type': type })
       response.end(typeof body === 'string' ? body : JSON.stringify(body))
     }
-    const refuse = (status, code, message) => {
+    const refuse = (status, code, message, details) => {
       if (broken('no-envelope')) answer(status, 'sorry', 'text/plain')
-      else answer(status, { error: 'refused', code, message, requestId: id })
+      else answer(status, { error: 'refused', code, message, requestId: id, details })
     }
     try {
       if (incoming.headers.host !== `127.0.0.1:${AO_PORT}` || incoming.headers.origin !== undefined) return refuse(403, 'FORBIDDEN', 'another origin')
@@ -233,7 +260,7 @@ function daemon() {
       const [status, told] = await routes[route](ids, body, url.searchParams)
       answer(status, told)
     } catch (error) {
-      if (error instanceof Refused && !(broken('opaque-500') && error.code === 'PROJECT_NOT_FOUND' && incoming.method === 'POST')) return refuse(error.status, error.code, error.message)
+      if (error instanceof Refused && !(broken('opaque-500') && error.code === 'PROJECT_NOT_FOUND' && incoming.method === 'POST')) return refuse(error.status, error.code, error.message, error.details)
       if (!broken('opaque-500')) process.stderr.write(`level=ERROR id=${id} error=${JSON.stringify(String(error))}\n`)
       refuse(500, 'INTERNAL_ERROR', 'Internal server error')
     }
@@ -250,6 +277,7 @@ function daemon() {
   server.listen(Number(AO_PORT), '127.0.0.1', () => {
     writeFileSync(`${runFile}.new`, JSON.stringify({ pid: process.pid, port: Number(AO_PORT), startedAt: new Date().toISOString() }))
     renameSync(`${runFile}.new`, runFile)
+    if (process.env.HTTPS_PROXY) void pulls.observe()
   })
   server.on('error', (error) => {
     process.stderr.write(`port ${AO_PORT}: ${error.message}\n`)
@@ -334,6 +362,28 @@ async function main([command, ...args]) {
     if (!flag(args, '--path')) giveUp('--path is required', 2)
     const { project } = await asked('POST', '/projects', { path: flag(args, '--path'), projectId: flag(args, '--id'), name: flag(args, '--name') })
     return say(`registered project ${project.id} at ${project.path}`)
+  }
+  if (command === 'doctor') return say({ ok: true, failures: 0, checks: [{ level: 'PASS', section: 'Tools', name: 'zellij', message: 'ok' }, { level: await tokenLevel(broken), section: 'GitHub', name: 'github-token', message: 'ok' }] })
+  if (command === 'session' && args[0] === 'get') return say(await asked('GET', `/sessions/${args[1]}`))
+  if (command === 'session' && args[0] === 'ls') return say({ data: (await asked('GET', '/sessions')).sessions, meta: { hiddenTerminatedCount: 0 } })
+  if (command === 'session' && args[0] === 'claim-pr') {
+    const [, id, pr] = args
+    if (!/^#?\d+$|^https?:/.test(pr)) giveUp(`usage: ${pr} is no pull request`, 2)
+    const told = await asked('POST', `/sessions/${id}/pr/claim`, { pr, allowTakeover: !args.includes('--no-takeover') })
+    return args.includes('--json') ? say(told) : say(`claimed ${told.prs[0].url}${told.branchChanged ? `, now on ${told.prs[0].head}` : ''}`)
+  }
+  if (command === 'spawn' && !args.includes('--help')) {
+    const pr = flag(args, '--claim-pr')
+    if (!pr && args.includes('--no-takeover')) giveUp('usage: --no-takeover needs --claim-pr', 2)
+    const { session } = await asked('POST', '/sessions', { projectId: flag(args, '--project'), harness: flag(args, '--harness'), prompt: flag(args, '--prompt'), branch: flag(args, '--branch') })
+    if (pr) {
+      const { status: answered, body } = await call('POST', `/api/v1/sessions/${session.id}/pr/claim`, { pr, allowTakeover: !args.includes('--no-takeover') })
+      if (answered >= 400) {
+        await asked('POST', `/sessions/${session.id}/rollback`, {})
+        giveUp(`failed to claim ${pr}: ${body.message} (${body.code}); rolled back session ${session.id}`)
+      }
+    }
+    return say(`spawned session ${session.id} (${session.status})${pr ? ` (claimed ${pr})` : ''}`)
   }
   if (command === 'spawn' && args.includes('--help')) return say('--project --harness --agent --prompt --branch')
   return giveUp(`unknown command ${command}`, 2)

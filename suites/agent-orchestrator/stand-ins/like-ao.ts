@@ -1,0 +1,85 @@
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import getPort from 'get-port'
+import { identify, isAlive } from '../../../harness/processes/table.ts'
+import { signalProcess } from '../../../harness/sandbox/finish.ts'
+import type { Finding } from '../../../harness/suite.ts'
+import { waitFor } from '../../../helpers/wait-for.ts'
+import { Daemon } from '../daemon.ts'
+import { Exam, Seen, showCli } from '../exam.ts'
+import type { AoChecks } from '../lanes/checks-lane.ts'
+import { onOwnParts } from '../own-parts.ts'
+import { World } from '../world.ts'
+
+const program = fileURLToPath(new URL('ao.mjs', import.meta.url))
+
+/** A daemon of ours in a directory of its own. */
+export interface LikeAo {
+  readonly daemon: Daemon
+  readonly world: World
+  /** How often its observer of pull requests has come round. */
+  readonly rounds: () => number
+  /** Ends it and all it made. */
+  readonly remove: () => Promise<void>
+}
+
+/** @param faults promises it is to break, by the names in ao.mjs and pull-requests.mjs, with commas between */
+export async function likeAo(faults = ''): Promise<LikeAo> {
+  const root = mkdtempSync(join(tmpdir(), 'ao-'))
+  const binary = join(root, 'like-ao')
+  writeFileSync(binary, `#!/bin/sh\nexec ${process.execPath} ${program} "$@"\n`)
+  chmodSync(binary, 0o755)
+  // A real one looks every 30 s.
+  const more = { AO_LIKE_FAULT: faults, AO_LIKE_TICK: '100', ...(faults !== 'local-time' && { TZ: 'UTC' }) }
+  const daemon = new Daemon({ root: join(root, 'd'), binary, port: await getPort(), terminal: 'zellij', env: { PATH: process.env.PATH ?? '' }, more })
+  const ticks = join(daemon.data, 'ticks')
+  return {
+    daemon, world: new World(daemon, { terminal: 'zellij', routes: [], spawnFlags: [], schema: 0 }),
+    rounds: () => existsSync(ticks) ? statSync(ticks).size : 0,
+    remove: async () => {
+      const pid = daemon.pid()
+      const process = pid === undefined ? undefined : identify(pid)
+      await daemon.stop()
+      // One that was told not to end.
+      if (process && isAlive(process)) signalProcess(process, 'SIGKILL')
+      await Promise.all((await daemon.terminals.list()).map((name) => daemon.terminals.kill(name)))
+      await waitFor(() => {
+        try {
+          rmSync(root, { recursive: true, force: true })
+          return true
+        } catch {
+          return undefined
+        }
+      }, { deadlineMs: 10_000, otherwise: () => new Error(`${root} cannot be removed`) })
+    },
+  }
+}
+
+/** What checks found, and which could not be judged. */
+export interface Examined {
+  readonly found: Finding[]
+  readonly thrown: { readonly check: string; readonly error: unknown }[]
+}
+
+/** Runs checks one after another, as a lane does. */
+export async function examine({ daemon, world }: LikeAo, checks: AoChecks, titles: readonly string[] = Object.keys(checks)): Promise<Examined> {
+  const seen = new Seen()
+  const found: Finding[] = []
+  const thrown: Examined['thrown'] = []
+  for (const title of titles) {
+    const check = checks[title]
+    if (!check) throw new Error(`there is no check ${title}`)
+    const exam = new Exam(daemon, seen, title, (finding) => found.push(finding))
+    await onOwnParts(exam, () => check.work(exam, world)).catch((error: unknown) => { thrown.push({ check: title, error }) })
+    exam.flush()
+  }
+  return { found, thrown }
+}
+
+/** Starts it as its checks expect it. @throws Error with what it says when it does not start */
+export async function startLikeAo({ daemon }: LikeAo): Promise<void> {
+  const started = await daemon.start()
+  if (started.exitCode !== 0) throw new Error(`the daemon of ours does not start: ${showCli(started)}; its log: ${daemon.logText()}`)
+}
