@@ -5,6 +5,7 @@ import { httpChecks } from './checks/http-api.ts'
 import { orchestratorChecks } from './checks/orchestrators.ts'
 import { prClaimChecks } from './checks/pr-claim.ts'
 import { projectChecks } from './checks/projects.ts'
+import { realAgentChecks } from './checks/real-agent.ts'
 import { scmObserverChecks } from './checks/scm-observer.ts'
 import { sendChecks } from './checks/send.ts'
 import { spawnChecks } from './checks/spawn.ts'
@@ -18,7 +19,7 @@ export const spawn = checksLane('spawn', 'sessions of every agent are made, list
 export const orchestrators = checksLane('orchestrators', 'orchestrators are made, listed and replaced', { checks: orchestratorChecks })
 export const send = checksLane('send', 'messages reach the agent as they are, once and in order', { checks: sendChecks })
 export const scmObserver = checksLane('scm-observer', 'pull requests on GitHub show in their sessions, and reach the agent once', { started: false, checks: scmObserverChecks })
-export const hooks = checksLane('hooks', 'what an agent does shows in its session', { checks: hookChecks })
+export const hooks = checksLane('hooks', 'what an agent does shows in its session', { checks: { ...hookChecks, ...realAgentChecks } })
 export const prClaim = checksLane('pr-claim', 'a pull request is claimed by one session, whole or not at all', { started: false, checks: prClaimChecks })
 export const cdc = checksLane('cdc', 'every change is an event, in order, without gaps, to everybody', { checks: cdcChecks })
 export const httpApi = checksLane('http-api', 'every route is there, and every mistake is answered as promised', { checks: httpChecks })
