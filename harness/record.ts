@@ -13,7 +13,7 @@ export const verdictRecord = z.object({
   diagnosis: z.string(),
   evidence: z.array(z.string()).readonly(),
   remedy: z.string().optional(),
-  /** What went wrong, or was not done, only because of it. */
+  /** What went wrong, or was not done, only because of it; lanes that did not run say so themselves (`because`). */
   consequences: z.array(z.string()).readonly().optional(),
 })
 
@@ -169,6 +169,8 @@ export const laneRecord = z.object({
   durationMs: z.number(),
   verdict: verdictRecord.optional(),
   reason: z.string().optional(),
+  /** The lane whose failure is the reason that this one was skipped. */
+  because: z.string().optional(),
   /** What to type to see this lane fail again in a workspace that is kept. */
   reproduce: z.string().optional(),
   steps: z.array(stepRecord),

@@ -45,8 +45,10 @@ test('a failed lane keeps its verdict, its steps and the command to see it again
   // Vitest counts the whole lane for the test that was waiting for it.
   expect(record.lanes[0]?.tests.map(({ durationMs }) => durationMs)).toEqual([passed.durationMs, 3])
   expect(record.outcome).toBe('failed')
-  expect(record.lanes[0]).toMatchObject({ status: 'failed', verdict: { ...verdict, consequences: ['lane b did not run'] }, reproduce: 'again a', steps: [{ name: 'look', kind: 'step', status: 'failed', budgetMs: 5000, verdict }] })
-  expect(record.lanes[1]).toMatchObject({ status: 'skipped', reason: 'lane "a" failed' })
+  expect(record.lanes[0]).toMatchObject({ status: 'failed', verdict, reproduce: 'again a', steps: [{ name: 'look', kind: 'step', status: 'failed', budgetMs: 5000, verdict }] })
+  expect(record.lanes[1]).toMatchObject({ status: 'skipped', reason: 'lane "a" failed', because: 'a' })
+  expect(record.lanes[0]?.verdict).not.toHaveProperty('consequences')
+  expect(record.lanes[2]).not.toHaveProperty('because')
   expect(record.lanes[1]).not.toHaveProperty('reproduce')
 })
 

@@ -1,5 +1,4 @@
 import { promiseRecord, type LaneRecord, type ProgressEvent, type RunRecord, type StepRecord, type TestRecord } from '../harness/record.ts'
-import { withConsequences } from '../harness/verdict.ts'
 
 /** What vitest says about the spec of one lane. */
 export interface LaneTests {
@@ -30,7 +29,6 @@ export function buildRunRecord({ identity, events, lanes, errors, interrupted, r
     ...lanes.map(({ lane }) => lane),
   ])]
   const records = names.map((name) => laneRecordOf(name, events, lanes.find(({ lane }) => lane === name), reproduce))
-    .map((record, _, all) => withSkippedLanes(record, all, events))
   const end = events.find((event) => event.type === 'teardown-ended')
   const failed = errors.length > 0 || records.some(({ status }) => status === 'failed') || (end?.leftovers.length ?? 0) > 0 || (end?.hostChanges.length ?? 0) > 0
     // Nobody has proven then that nothing is left.
@@ -83,20 +81,13 @@ function laneRecordOf(
     durationMs: told?.durationMs ?? 0,
     ...(started && { startedAt: started.at }),
     ...(told?.verdict && { verdict: told.verdict }),
+    ...(told?.because !== undefined && { because: told.because }),
     ...reasonOf(cut ? 'the run ended while this lane was running' : told?.reason, status),
     ...(status === 'failed' && { reproduce: reproduce(name) }),
     steps,
     tests: all,
     ...snapshotsOf(name, events),
   }
-}
-
-/** Its verdict names the lanes that did not run because of it. */
-function withSkippedLanes(record: LaneRecord, all: readonly LaneRecord[], events: readonly ProgressEvent[]): LaneRecord {
-  const skipped = all.filter(({ name, status }) => status === 'skipped'
-    && events.some((event) => event.type === 'lane-ended' && event.lane === name && event.because === record.name))
-  if (!record.verdict || skipped.length === 0) return record
-  return { ...record, verdict: withConsequences(record.verdict, [`${skipped.length === 1 ? 'lane' : 'lanes'} ${skipped.map(({ name }) => name).join(', ')} did not run`]) }
 }
 
 function findingsIn(events: readonly ProgressEvent[]): Pick<RunRecord, 'findings'> {

@@ -42,12 +42,12 @@ test.each<[string, ProgressEvent, string[]]>([
 
 test('the end names each lane, why it failed, where to look and what to type', () => {
   const lane = (parts: Partial<LaneRecord> & { name: string }): LaneRecord => ({ purpose: 'selected', status: 'passed', durationMs: 1500, startedAt: at, steps: [], tests: [], ...parts })
-  const never: LaneRecord = { name: 'd', purpose: 'selected', status: 'not-run', durationMs: 0, reason: 'the run ended before this lane', steps: [], tests: [] }
+  const never: LaneRecord = { name: 'd', purpose: 'selected', status: 'skipped', durationMs: 0, reason: 'lane "b" failed: drift', because: 'b', steps: [], tests: [] }
   const record: RunRecord = {
     schema: 1, run: 'r', suite: 'toy', outcome: 'failed', startedAt: at, durationMs: 9000, facts: {}, notes: [], errors: [],
     lanes: [
       lane({ name: 'a', purpose: 'set-up' }),
-      lane({ name: 'b', status: 'failed', verdict: { class: 'drift', diagnosis: 'it looks odd', evidence: ['logs/b.log'], remedy: 'look again', consequences: ['lane d did not run'] }, reproduce: 'npx vitest run b' }),
+      lane({ name: 'b', status: 'failed', verdict: { class: 'drift', diagnosis: 'it looks odd', evidence: ['logs/b.log'], remedy: 'look again', consequences: ['drift: it looks odd elsewhere'] }, reproduce: 'npx vitest run b' }),
       never,
     ],
     teardown: { durationMs: 1, ended: 0, leftovers: [], hostChanges: [], workspaceKept: false, processesKept: false },
@@ -56,12 +56,13 @@ test('the end names each lane, why it failed, where to look and what to type', (
     "
       a                 passed    1.5 s  (set-up)
       b                 failed    1.5 s  drift
-      d                 not run       -  the run ended before this lane
+      d                 skipped       -  lane "b" failed: drift
 
     ✗ b: drift
       it looks odd
       look at smoke-results/r/logs/b.log
       remedy  look again
+      so also drift: it looks odd elsewhere
       so also lane d did not run
       again   npx vitest run b
 

@@ -114,7 +114,7 @@ export function closingLines(record: RunRecord, { results, workspace, cwd, goOn 
     const [first = '', ...more] = wrapped(' '.repeat(width + 19), plain(note), textColumns).map((line) => line.slice(width + 19))
     lines.push(`  ${padToColumns(lane.name, width)}${outcome}${time}  ${paint.faint(first)}`.trimEnd(), ...more.map((line) => ' '.repeat(width + 19) + paint.faint(line)))
   }
-  for (const lane of record.lanes) if (lane.status === 'failed') lines.push('', ...failureLines(lane, (path) => existsSync(join(results, path)) || !existsSync(join(workspace, path)) ? join(results, path) : join(workspace, path), shown, paint))
+  for (const lane of record.lanes) if (lane.status === 'failed') lines.push('', ...failureLines(lane, notRunAfter(lane, record), (path) => existsSync(join(results, path)) || !existsSync(join(workspace, path)) ? join(results, path) : join(workspace, path), shown, paint))
   for (const error of record.errors) lines.push('', ...indent(`${paint.bad('error outside the lanes')}: ${plain(error)}`, ''))
   lines.push('', teardownLine(record, paint))
   if (record.teardown?.verdict?.remedy !== undefined) lines.push(`${paint.faint('remedy ')} ${plain(record.teardown.verdict.remedy)}`)
@@ -130,7 +130,13 @@ export function closingLines(record: RunRecord, { results, workspace, cwd, goOn 
   return lines
 }
 
-function failureLines(lane: LaneRecord, placeOf: (evidence: string) => string, shown: (path: string) => string, paint: Paint): string[] {
+/** A sentence about the lanes that were skipped because this one failed. */
+function notRunAfter({ name }: LaneRecord, { lanes }: RunRecord): string[] {
+  const skipped = lanes.filter(({ status, because }) => status === 'skipped' && because === name).map((lane) => lane.name)
+  return skipped.length === 0 ? [] : [`${skipped.length === 1 ? 'lane' : 'lanes'} ${skipped.join(', ')} did not run`]
+}
+
+function failureLines(lane: LaneRecord, skipped: readonly string[], placeOf: (evidence: string) => string, shown: (path: string) => string, paint: Paint): string[] {
   const lines = [`${paint.bad(`✗ ${lane.name}`)}${lane.verdict ? `: ${paint.bad(lane.verdict.class)}` : ''}`]
   const { verdict } = lane
   const why = verdict?.diagnosis ?? lane.reason
@@ -144,7 +150,7 @@ function failureLines(lane: LaneRecord, placeOf: (evidence: string) => string, s
   lines.push(...lastWords(lane, placeOf, why ?? '', paint))
   for (const path of lane.verdict?.evidence ?? []) lines.push(`  ${paint.faint('look at')} ${shown(placeOf(path))}`)
   if (lane.verdict?.remedy !== undefined) lines.push(`  ${paint.faint('remedy ')} ${plain(lane.verdict.remedy)}`)
-  for (const one of lane.verdict?.consequences ?? []) lines.push(`  ${paint.faint('so also')} ${cutToColumns(plain(one).replaceAll(/\s+/g, ' '), 120)}`)
+  for (const one of [...(lane.verdict?.consequences ?? []), ...skipped]) lines.push(`  ${paint.faint('so also')} ${cutToColumns(plain(one).replaceAll(/\s+/g, ' '), 120)}`)
   if (lane.reproduce !== undefined) lines.push(`  ${paint.faint('again  ')} ${lane.reproduce}`)
   return lines
 }

@@ -60,12 +60,11 @@ test('findings stand with what was promised and how to see them, the new ones fi
   expect(reportPage(greenRun(), results)).not.toMatch(/id="findings"|href="#findings"| findings?</)
 })
 
-test('what followed from the first cause stands under it', () => {
+test('what followed from the first cause stands under it, whatever it says', () => {
   const record = failedRun()
   const lanes = record.lanes.map((lane) => lane.verdict ? { ...lane, verdict: { ...lane.verdict, consequences: ['not-effective: grep changed nothing', 'lane remove did not run'] } } : lane)
   const page = reportPage({ ...record, lanes }, results)
-  expect(page).toMatch(/What followed from it[^]*<li>not-effective: grep changed nothing<\/li>/)
-  expect(page).not.toContain('<li>lane remove did not run')
+  expect(page).toMatch(/What followed from it[^]*<li>not-effective: grep changed nothing<\/li><li>lane remove did not run<\/li>/)
 })
 
 test('a workspace that was kept comes with the commands to go on and to give up', () => {

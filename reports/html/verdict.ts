@@ -12,8 +12,7 @@ export function verdictPart(page: Page): Html {
   const skipped = record.lanes.filter(({ status }) => status === 'skipped' || status === 'not-run')
   const followed = cause ? testsOf(cause).followed : []
   const left = [...(teardown?.leftovers ?? []), ...(teardown?.hostChanges ?? [])]
-  // The lanes that did not run stand below with their reasons.
-  const soAlso = (cause?.verdict?.consequences ?? []).filter((text) => !/^lanes? .* did not run$/.test(text))
+  const soAlso = cause?.verdict?.consequences ?? []
   return html`<section id="verdict" class="verdict ${record.outcome}" aria-labelledby="outcome">
 <h1 id="outcome">${sign(record.outcome)} <span>${headline(record, cause)}</span></h1>
 <p class="about">Suite <strong>${record.suite}</strong>, run <code>${record.run}</code>${startText(record.startedAt)}</p>
