@@ -10,6 +10,6 @@ test.each([
   expect(reproduceCommand('a', env)).toBe(command)
 })
 
-test.each([(env: NodeJS.ProcessEnv) => reproduceCommand('a', env), (env: NodeJS.ProcessEnv) => goOnCommand('/w', env)])('a command to type holds no password of a source', (command) => {
+test.each([(env: NodeJS.ProcessEnv) => reproduceCommand('a', env), (env: NodeJS.ProcessEnv) => goOnCommand('/w', env, ['smoke'])])('a command to type holds no password of a source', (command) => {
   expect(redacted(command({ SMOKE_SOURCE_STACK: 'https://me:pl4nted-w0rd@host/repo#main' }))).toContain('SMOKE_SOURCE_STACK=https://me:[redacted password]@host/repo')
 })

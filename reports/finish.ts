@@ -4,7 +4,7 @@ import type { SerializedError } from 'vitest'
 import type { TestModule, TestProject, Vitest } from 'vitest/node'
 import { runRecord, type ProgressEvent, type RunRecord, type TestRecord } from '../harness/record.ts'
 import { cutText } from './head-and-tail.ts'
-import { goOnCommand } from '../harness/go-on.ts'
+import { allLanes, goOnCommand } from '../harness/go-on.ts'
 import { internalVariables } from '../harness/options/resolve.ts'
 import { shellWord } from '../harness/shell-word.ts'
 import { redactorOfThisProcess } from '../harness/redaction/of-this-process.ts'
@@ -44,7 +44,7 @@ export default function setup(project: TestProject): () => void {
 function report(vitest: Vitest, runFile: RunFile, interrupted: boolean): void {
   const { results, workspace, junitAttachments } = runFile
   const record = recordOf(vitest, runFile, interrupted)
-  const goOn = redacted(goOnCommand(workspace, process.env))
+  const goOn = redacted(goOnIn(runFile))
   const attempts: [what: string, work: () => readonly string[]][] = [
     ['a long file could not be shortened', () => trimFiles(results)],
     ['the reports could not be written', () => writeReports(record, results, { attachments: junitAttachments, workspace, goOn })],
@@ -98,9 +98,11 @@ function recordOf(vitest: Vitest, runFile: RunFile, interrupted: boolean): RunRe
     errors: vitest.state.getUnhandledErrors().map((error) => messageOf(error as SerializedError)),
     interrupted,
     // The lane of a run that goes on has no spec of its own.
-    reproduce: (lane) => redacted(lane === 'resume' ? goOnCommand(runFile.workspace, process.env) : reproduceCommand(lane, process.env)),
+    reproduce: (lane) => redacted(lane === 'resume' ? goOnIn(runFile) : reproduceCommand(lane, process.env)),
   })))
 }
+
+const goOnIn = ({ workspace, filters = allLanes }: RunFile): string => goOnCommand(workspace, process.env, filters)
 
 /** A command for the terminal and the reports: a source may be an address with a password. */
 export const redacted = (command: string): string => redactorOfThisProcess().text(command)

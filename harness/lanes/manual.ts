@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { Agent, AgentOutcome, McpWiring } from '../agents/agent.ts'
-import { goOnCommand } from '../go-on.ts'
+import { filtersOf, goOnCommand } from '../go-on.ts'
 import { shellWord } from '../shell-word.ts'
 import type { SandboxState } from '../sandbox/state.ts'
 import type { WorkspacePaths } from '../sandbox/workspace-paths.ts'
@@ -117,13 +117,18 @@ export class ManualStages {
     // What is only missing can still be done. Done wrongly, it is to be done again: what came until now counts no more.
     this.#waiting = verdict && { lane, stage: name, received: verdict.class === 'manual' ? mark : log.length, seen: log.length }
     if (verdict) {
-      throw new VerdictError({ ...verdict, remedy: `${verdict.class === 'manual' ? 'do what is missing' : 'do it again'}, the stack still runs; then: ${goOn(this.#parts.paths.root)}` })
+      throw new VerdictError({ ...verdict, remedy: `${verdict.class === 'manual' ? 'do what is missing' : 'do it again'}, the stack still runs; then: ${this.#goOn()}` })
     }
   }
 
   /** Notes that nobody's hand is needed here, where a person plays other stages. */
   leaveToAgent(lane: string, stage: string): void {
     if (existsSync(this.#resultFile())) this.#stand(lane, stage, 'played by the agent')
+  }
+
+  #goOn(): string {
+    const { paths, info } = this.#parts
+    return goOnCommand(paths.root, process.env, filtersOf(info))
   }
 
   #resultFile(): string {
@@ -146,9 +151,9 @@ export class ManualStages {
       `cd ${shellWord(session.wiring.cwd)} && exec ${command.map(shellWord).join(' ')} </dev/null`, '',
     ].join('\n'), { mode: 0o700 })
     // The page is to be read and passed on; what is to be run or read by a client must be whole.
-    const page = stagePage({ lane, session, prompt, script, agent, root: paths.root, env: this.#parts.redactor.refresh().value(this.#parts.env) })
+    const page = stagePage({ lane, session, prompt, script, agent, root: paths.root, goOn: this.#goOn(), env: this.#parts.redactor.refresh().value(this.#parts.env) })
     writeFileSync(this.pageOf(lane), this.#parts.redactor.text(page), private_)
-    if (info.options.manual) writeFileSync(join(paths.root, 'manual_playbook.md'), this.#parts.redactor.text(playbook(suite, paths.root)), private_)
+    if (info.options.manual) writeFileSync(join(paths.root, 'manual_playbook.md'), this.#parts.redactor.text(playbook(suite, this.#goOn())), private_)
     this.#stand(lane, session.name, 'waiting')
   }
 
@@ -196,8 +201,6 @@ function clientConfig(servers: Readonly<Record<string, McpWiring>>): Record<stri
   ]))
 }
 
-const goOn = (root: string): string => goOnCommand(root, process.env)
-
 const callList = (definition: StageDefinition<never>): string[] =>
   definition.calls.flatMap((call, index) => [`${index + 1}. \`${call.tool} ${JSON.stringify(call.arguments)}\` of server \`${call.server}\``, `   afterwards: ${call.effect}`])
 
@@ -208,10 +211,12 @@ interface PageParts {
   readonly script: string
   readonly agent: Agent
   readonly root: string
+  /** The command that goes on in the workspace. */
+  readonly goOn: string
   readonly env: Readonly<Record<string, string>>
 }
 
-function stagePage({ lane, session, prompt, script, agent, root, env }: PageParts): string {
+function stagePage({ lane, session, prompt, script, agent, root, goOn, env }: PageParts): string {
   return [
     `# Lane ${lane}, stage ${session.name}: by hand`,
     '',
@@ -245,7 +250,7 @@ function stagePage({ lane, session, prompt, script, agent, root, env }: PagePart
     '',
     '## Then go on',
     '',
-    `    ${goOn(root)}`,
+    `    ${goOn}`,
     '',
     'or, to stop before every later stage as well, the same with `SMOKE_MANUAL=1`.',
     '',
@@ -258,7 +263,7 @@ function stagePage({ lane, session, prompt, script, agent, root, env }: PagePart
   ].join('\n')
 }
 
-function playbook(suite: AnySuite, root: string): string {
+function playbook(suite: AnySuite, goOn: string): string {
   return [
     `# ${suite.name}: the agent's stages, by hand`,
     '',
@@ -275,7 +280,7 @@ function playbook(suite: AnySuite, root: string): string {
     ]),
     '## After each stage',
     '',
-    `    SMOKE_MANUAL=1 ${goOn(root)}`,
+    `    SMOKE_MANUAL=1 ${goOn}`,
     '',
     'judges what you did and stops before the next stage. Without `SMOKE_MANUAL=1` the agent plays the rest.',
     '',

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { copyAgentSettings } from '../agents/find-agent.ts'
 import { Refusal } from '../errors.ts'
+import { filtersOf } from '../go-on.ts'
 import { asTyped } from '../options/as-typed.ts'
 import { Recorder } from '../lanes/recorder.ts'
 import type { RunInfo } from '../lanes/run-info.ts'
@@ -71,14 +72,17 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
   for (const text of [...swept, ...(place.kind === 'go on' ? place.reuse.notes : [])]) recorder.add({ type: 'note', text })
   const runFile = join(results, 'run-file.json')
-  const about = { run, suite: suite.name, workspace: root, results, junitAttachments: options.junitAttachments }
+  const lanes = suite.lanes.map(({ name }) => name)
+  const about = {
+    run, suite: suite.name, workspace: root, results, junitAttachments: options.junitAttachments, filters: filtersOf({ lanes, selected: plan.selected, options }),
+  }
   writeWhole(runFile, `${JSON.stringify(about, null, 2)}\n`)
   process.env.SMOKE_RUN_FILE = runFile
   rememberRun({ ...about, progress: '' })
 
   const info: RunInfo = {
     run, sandboxId, workspace: root, results, options, ports, agentFile: plan.agentFile,
-    lanes: suite.lanes.map(({ name }) => name), selected: plan.selected,
+    lanes, selected: plan.selected,
     ...(place.kind === 'go on' && { resumed: { run: place.reuse.marker.run, lanes: place.reuse.marker.lanes, sources: place.reuse.marker.sources, done: place.done, alive } }),
   }
   project.provide('smokeRun', info)

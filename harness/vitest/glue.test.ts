@@ -113,6 +113,7 @@ test.each([
     const child = start(['run', 'start'], { SMOKE_KEEP: keep, SMOKE_WORKSPACE: join(base, path) })
     expect(await child.ended(), child.output()).toBe(0)
     expect(readdirSync(base)).toEqual(left)
+    expect(/^go on .*$/m.exec(child.output())?.[0]).toBe(keep === 'always' ? `go on   SMOKE_RESULTS=${child.results} SMOKE_WORKSPACE=${join(base, path)} SMOKE_REUSE=1 npx vitest run start.smoke` : undefined)
     if (left.length > 0) expect(readdirSync(join(base, path)).includes('state.json')).toBe(keep === 'always')
   } finally {
     rmSync(base, { recursive: true, force: true })

@@ -5,6 +5,8 @@ export interface ThisRun {
   readonly workspace: string
   readonly results: string
   readonly junitAttachments: 'absolute' | 'relative'
+  /** Vitest's filters for a run that goes on. */
+  readonly filters: readonly string[]
   /** `progress.ndjson` as it was at the end. */
   readonly progress: string
 }

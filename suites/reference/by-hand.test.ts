@@ -78,7 +78,7 @@ test('a stage that was not done, or done wrongly, fails as what it is, and can b
   await callByHand(installation.slice(0, 1))
   const failed = await whole({ SMOKE_REUSE: '1' }, 1, 'install.smoke')
   const { verdict } = failed.record().lanes.find(({ name }) => name === 'install') ?? {}
-  expect(verdict).toMatchObject({ class: 'manual', remedy: expect.stringMatching(/^do what is missing, the stack still runs; then: .*SMOKE_REUSE=1 npx vitest run smoke$/) as string })
+  expect(verdict).toMatchObject({ class: 'manual', remedy: expect.stringMatching(/^do what is missing, the stack still runs; then: .*SMOKE_REUSE=1 npx vitest run install\.smoke$/) as string })
   expect(verdict?.diagnosis).toMatch(/^the person did not call manage_stack/)
   expect(failed.record()).toMatchObject({ outcome: 'failed', teardown: { leftovers: [], processesKept: true } })
   await callByHand(installation.slice(1))
