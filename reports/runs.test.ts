@@ -99,9 +99,10 @@ test('piped output has no colours of ours, no rewritten line, and one line a ste
 })
 
 test('a stack that does not show itself is a note, not a failure', async () => {
-  const child = start(['run', 'shrink.smoke'], { TOY_FAULT: 'no-look' })
+  const child = start(['run', 'shrink.smoke'], { TOY_FAULT: 'no-look', SMOKE_AGENT_BIN: '' })
   expect(await child.ended(), child.output()).toBe(0)
   expect(child.record().notes).toEqual([
+    'SMOKE_AGENT_BIN is empty and counts as not set, which means: the pinned Codex CLI of this package',
     'what the stack looked like after lane grow is not known: it does not show itself', 'what the stack looked like before lane shrink is not known: it does not show itself',
   ])
 })

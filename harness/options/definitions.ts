@@ -9,8 +9,10 @@ export interface OptionDefinition<Value = unknown> {
   readonly type: 'text' | 'path' | 'number' | 'switch'
   readonly schema: z.ZodType<Value>
   readonly fallback: Value
-  /** Stands for the value in --help. */
+  /** Stands for the value in --help; a path called `<file>` is that of a program. */
   readonly placeholder: string
+  /** What is used where it is not given and there is no `fallback`. */
+  readonly otherwise?: string
   readonly help: string
 }
 
@@ -22,9 +24,10 @@ export function text<Value extends string | undefined>(help: string, details: De
 }
 
 /** The path of a file or directory; a relative one starts where the user is, in a config file where that file is. */
-export function path<Value extends string | undefined = undefined>(help: string, details: { placeholder?: string; fallback?: Value } = {}): OptionDefinition<Value | string> {
+export function path<Value extends string | undefined = undefined>(help: string, details: { placeholder?: string; fallback?: Value; otherwise?: string } = {}): OptionDefinition<Value | string> {
   const schema = z.string().min(1, 'a path').refine((value) => !value.includes('\0'), 'a path without NUL')
-  return { type: 'path', help, schema, placeholder: details.placeholder ?? '<dir>', fallback: details.fallback as Value }
+  const { placeholder = '<dir>', fallback, otherwise } = details
+  return { type: 'path', help: otherwise === undefined ? help : `${help} (default: ${otherwise})`, schema, placeholder, fallback: fallback as Value, ...(otherwise !== undefined && { otherwise }) }
 }
 
 export function number<Value extends number | undefined>(help: string, details: Details<Value>): OptionDefinition<Value> {
@@ -61,7 +64,7 @@ export const optionDefinitions = {
   manualStage: text('stop right before the agent session of this lane; writes `manual_stage_<lane>.md`', {
     schema: z.string().min(1, 'the name of a lane').optional(), fallback: undefined, placeholder: '<lane>',
   }),
-  agentBin: path('agent program to use (default: the pinned Codex CLI of this package)', { placeholder: '<file>' }),
+  agentBin: path('agent program to use', { placeholder: '<file>', otherwise: 'the pinned Codex CLI of this package' }),
   agentHome: path('settings of the agent to start from, e.g. `~/.codex`: its config file is copied, never its login'),
   stageTimeout: number('seconds an agent session may take', { schema: seconds, fallback: 60, placeholder: '<seconds>' }),
   restartTimeout: number('seconds one attempt to start the stack may take until it answers', { schema: seconds, fallback: 30, placeholder: '<seconds>' }),

@@ -70,7 +70,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   for (const [name, value] of Object.entries({ ...facts, ...prefixed('port.', ports) })) {
     recorder.add({ type: 'fact', name, value: String(value) })
   }
-  for (const text of [...swept, ...(place.kind === 'go on' ? place.reuse.notes : [])]) recorder.add({ type: 'note', text })
+  for (const text of [...plan.notes, ...swept, ...(place.kind === 'go on' ? place.reuse.notes : [])]) recorder.add({ type: 'note', text })
   const runFile = join(results, 'run-file.json')
   const lanes = suite.lanes.map(({ name }) => name)
   const about = {

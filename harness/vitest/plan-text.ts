@@ -18,6 +18,7 @@ export interface PlanRecord {
   readonly found: Readonly<Record<string, string>>
   readonly agent: string
   readonly lanes: readonly PlannedLane[]
+  readonly notes: readonly string[]
 }
 
 export interface PlannedLane {
@@ -44,7 +45,7 @@ export function planRecord(plan: Plan): PlanRecord {
     })),
     sources: Object.fromEntries(Object.entries(plan.sources).map(([name, source]) => [name, source.kind === 'git' ? `${source.url}${source.ref === undefined ? '' : `#${source.ref}`}` : source.folder])),
     ports: Object.fromEntries(suite.ports.map((name) => [name, options.ports[name] ?? earlier[name] ?? 'a free one'])),
-    found: plan.facts, agent: plan.agentFile, lanes: plannedLanes(plan),
+    found: plan.facts, agent: plan.agentFile, lanes: plannedLanes(plan), notes: plan.notes,
   }
 }
 
@@ -95,6 +96,7 @@ export function planText(record: PlanRecord): string {
     ...section('ports', Object.entries(record.ports).map(([name, port]) => `${name}: ${port}`)),
     ...section('found here', Object.entries(record.found).map(([name, value]) => `${name.replace('version.', '')} ${value}`)),
     ...section('options that are not the default', changed.map(({ key, value, from }) => `${variableOf(key)} = ${String(value)}   (${from})`)),
+    ...section('notes', record.notes),
     ...record.lanes.flatMap((lane, index) => [
       '', `${index + 1}. ${lane.name}${lane.purpose === 'selected' ? '' : ` (${lane.purpose})`}: ${lane.proves}`,
       `   ${lane.needs} -> ${lane.leaves}`,

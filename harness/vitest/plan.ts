@@ -5,6 +5,7 @@ import type { TestProject } from 'vitest/node'
 import { checkAgentSettings, findAgent } from '../agents/find-agent.ts'
 import { UsageError } from '../errors.ts'
 import { variableOf } from '../options/definitions.ts'
+import { emptyVariables } from '../options/empty-variables.ts'
 import { nearestOf } from '../options/nearest.ts'
 import { checkFamilyNames, resolveOptions, suiteNameOf, type Options } from '../options/resolve.ts'
 import { checkPlatform } from '../platform.ts'
@@ -30,6 +31,8 @@ export interface Plan {
   /** Where each source comes from in this run. */
   readonly sources: Readonly<Record<string, KnownSource>>
   readonly selected: readonly string[]
+  /** What whoever asked for the run should know. */
+  readonly notes: readonly string[]
 }
 
 /** What becomes of the place where the workspace is to be. */
@@ -75,7 +78,7 @@ export async function preparePlan(project: TestProject): Promise<Plan> {
   const agentFile = needsAgent || options.agentBin !== undefined ? findAgent(options.agentBin) : ''
   if (options.agentHome !== undefined) checkAgentSettings(options.agentHome)
   const selected = await selectedLanes(project, options, suite)
-  return { options, suite, run, root, place, agentFile, facts, sources, selected }
+  return { options, suite, run, root, place, agentFile, facts, sources, selected, notes: emptyVariables(process.env, options, { options: suite.options, sources: Object.keys(suite.sources) }) }
 }
 
 /** Directories that the run or its user needs: no workspace may swallow them. */

@@ -18,7 +18,7 @@ export const options = {
     schema: z.enum(['registry', 'all', 'stand-in'], 'registry, all or stand-in'), fallback: 'registry', placeholder: '<which>',
   }),
   wrapperRelease: path('release of the Codex MCP wrapper to copy into the config home: a folder with `venv/bin/codex-mcp-wrapper` and `wrapper.toml`'),
-  pythonBin: path('Python 3.11 or newer from which the sandbox makes its environment (default: python3 on PATH)', { placeholder: '<file>' }),
+  pythonBin: path('Python 3.11 or newer from which the sandbox makes its environment', { placeholder: '<file>', otherwise: 'python3 on PATH' }),
   goFlags: text('GOFLAGS of the proxy build, e.g. `-p=1` where memory is short', {
     schema: z.string().regex(/^-\S+( -\S+)*$/, 'flags that begin with -, e.g. -p=1').optional(), fallback: undefined, placeholder: '<flags>',
   }),
