@@ -41,7 +41,7 @@ export function outcomeOf(evidence: CodexEvidence): AgentOutcome {
 function judge({ version, end, transcript, deadlineMs }: CodexEvidence, stderr: StderrFacts): { end: End; problem?: Problem } {
   const codex = `codex ${version}`
   const exit = end.signal === null ? `exit code ${end.exitCode ?? 'unknown'}` : `signal ${end.signal}`
-  const said = stderr.reason === undefined ? 'it said nothing on stderr' : `stderr: ${stderr.reason}`
+  const said = stderr.reason !== undefined ? `stderr: ${stderr.reason}` : stderr.spoke ? 'it gave no reason on stderr' : 'it said nothing on stderr'
   const hint = stderr.reason === undefined ? '' : `; stderr: ${stderr.reason}`
 
   switch (end.cause) {

@@ -8,8 +8,8 @@ const noise = [
 ]
 const required = 'Error: thread/start failed: required MCP servers failed to initialize: dead: handshaking with MCP server failed: connection closed'
 
-test('noise is no reason', () => {
-  expect(readStderr(noise)).toEqual({ unsupportedCalls: [], requiredServers: undefined, reason: undefined })
+test.each([[noise, true], [['', ' \u001B[0m'], false]])('noise is no reason: %j', (lines, spoke) => {
+  expect(readStderr(lines)).toEqual({ unsupportedCalls: [], requiredServers: undefined, reason: undefined, spoke })
 })
 
 test('every unsupported call is named, in order, colours or not', () => {
