@@ -6,6 +6,7 @@ import type { AnyLane, AnyStep, ExpectedFinding, Finding, StageDefinition, StepC
 import { fail, verdictOf, VerdictError, withConsequences, type Verdict } from '../verdict.ts'
 import type { ProcessHost } from '../processes/process.ts'
 import type { Usage } from '../processes/usage.ts'
+import type { FailedStep } from './lowered-limit.ts'
 import { Paused } from './pause.ts'
 import type { Recorder } from './recorder.ts'
 import { createStepContext, type ContextBase, type RestartWith } from './step-context.ts'
@@ -48,7 +49,7 @@ export interface LaneSurroundings {
   /** Looks at the stack and writes down what is seen; undefined where the suite describes no stack. Never rejects. */
   readonly diagnose: (why: string, name: string) => Promise<Diagnosis | undefined>
   /** Names the cause behind a verdict, where what the run left shows it. Never throws. */
-  readonly explain: (verdict: Verdict, at: { readonly lane: string; readonly step: string; readonly stage: StageRecord | undefined }) => Verdict
+  readonly explain: (verdict: Verdict, at: FailedStep & { readonly lane: string; readonly step: string; readonly stage: StageRecord | undefined }) => Verdict
   /** Findings that steps of this lane are known to give. */
   readonly expected: readonly ExpectedFinding[]
   /** What the sandbox's processes used since the last call. */
@@ -246,6 +247,7 @@ export class LaneRun {
       await finish({ status: 'passed' })
       return value
     } catch (error) {
+      const tookMs = performance.now() - startedAt
       // One of several commands failed: the others must not go on behind the back of what follows.
       failed.abort('another command of the step failed')
       await settled()
@@ -258,7 +260,7 @@ export class LaneRun {
         const found = await this.#diagnose(name, `${verdict.class}: ${verdict.diagnosis}`, logs)
         if (found) verdict = { ...verdict, evidence: [...new Set([...verdict.evidence, found.file])], ...(verdict.class === 'readiness' && foundCause(verdict, found)) }
       }
-      verdict = this.#around.explain(verdict, { lane: this.lane.name, step: name, stage: stageRecord() })
+      verdict = this.#around.explain(verdict, { lane: this.lane.name, step: name, stage: stageRecord(), definition, tookMs })
       await finish({ status: 'failed', verdict })
       throw new VerdictError(verdict, { cause: error })
     } finally {

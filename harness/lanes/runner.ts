@@ -21,10 +21,11 @@ import { readTail } from '../stack/log-tails.ts'
 import { restartStack } from '../stack/restart.ts'
 import type { SandboxView, StackDescription } from '../stack/stack.ts'
 import type { SnapshotRecord } from '../record.ts'
-import type { AnyLane, AnySuite, StepContext } from '../suite.ts'
-import { fail, VerdictError, withConsequences } from '../verdict.ts'
+import { restartStep, type AnyLane, type AnySuite, type StepContext } from '../suite.ts'
+import { fail, VerdictError, withConsequences, type Verdict } from '../verdict.ts'
 import { attemptGraceMs, budgetMsOf, diagnosisMs } from './budget.ts'
 import { LaneRun, type LaneSurroundings } from './lane-run.ts'
+import { loweredLimit, withLoweredLimit, type FailedStep } from './lowered-limit.ts'
 import { ManualStages } from './manual.ts'
 import { Recorder } from './recorder.ts'
 import { createStepContext } from './step-context.ts'
@@ -147,13 +148,18 @@ export class LaneRunner {
     }))
   }
 
+  /** The verdict with a remedy where a limit that was set low may be its cause. */
+  #limited(verdict: Verdict, failed?: FailedStep): Verdict {
+    return withLoweredLimit(verdict, loweredLimit(verdict.class, failed, this.#info.options, this.#suite.defaults ?? {}))
+  }
+
   /** Ends the run for a cause of its own, after a look at the stack while everything still stands. */
   async #raise(cause: VerdictError): Promise<void> {
     if (this.#raised) return
     this.#raised = true
-    const { verdict } = cause
+    const verdict = this.#limited(cause.verdict)
     const found = await this.#diagnose(`${verdict.class}: ${verdict.diagnosis}`, verdict.class)
-    this.#alarm.abort(found ? fail(verdict.class, verdict.diagnosis, { evidence: [found.file], remedy: verdict.remedy }) : cause)
+    this.#alarm.abort(found ? fail(verdict.class, verdict.diagnosis, { evidence: [found.file], remedy: verdict.remedy }) : new VerdictError(verdict))
   }
 
   /**
@@ -366,6 +372,7 @@ export class LaneRunner {
       attemptMs: restartTimeout * 1000 + attemptGraceMs, retries: restartRetries,
       diagnosisFile: (attempt) => `logs/${plainName(step.name)}-diagnosis${attempt === 1 ? '' : `-${attempt}`}.txt`,
       note: (text) => { this.#recorder.add({ type: 'note', text }) },
+      suspect: (tookMs) => loweredLimit('restart', { definition: restartStep(), tookMs }, this.#info.options, this.#suite.defaults ?? {}),
     })
   }
 
@@ -388,12 +395,15 @@ export class LaneRunner {
       base: this.#base(), host: this.#host, recorder: this.#recorder, redactor: this.#redactor, stopped: this.#stop.signal, noticeStop: this.#noticeStop, alarm: this.#alarm.signal,
       budgetMs: (definition) => budgetMsOf(definition, options), expected: this.#suite.expectedFindings?.(facts) ?? [],
       clone: this.#clone, restartWith: this.#restartWith, diagnose: this.#diagnose, takeUsage: () => this.#usage.take(),
-      explain: (verdict, at) => explainVerdict(
-        verdict,
-        { ...at, paths: this.#paths, ports: this.#info.ports, tail: (path) => readTail(resolve(this.#paths.root, path))?.lines.join('\n') ?? '' },
-        [...(this.#suite.diagnosers ?? []), ...commonDiagnosers],
-        (text) => { this.#recorder.add({ type: 'note', text }) },
-      ),
+      explain: (verdict, { lane, step, stage, ...failed }) => {
+        const explained = explainVerdict(
+          verdict,
+          { lane, step, stage, paths: this.#paths, ports: this.#info.ports, tail: (path) => readTail(resolve(this.#paths.root, path))?.lines.join('\n') ?? '' },
+          [...(this.#suite.diagnosers ?? []), ...commonDiagnosers],
+          (text) => { this.#recorder.add({ type: 'note', text }) },
+        )
+        return this.#limited(explained, failed)
+      },
       sampleUsage: () => this.#usage.sample().catch(() => undefined),
       afterEachStep: async (context, step) => {
         for (const invariant of this.#suite.invariants) {

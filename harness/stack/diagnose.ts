@@ -31,11 +31,12 @@ export interface Diagnosis {
  * @param request.why the first line
  * @param request.file relative to the workspace
  * @param request.boundMs milliseconds for all of it, default 8000
+ * @param request.suspect stands in the file where no known cause is seen
  * @param request.redactor learns the secrets in the environments of the stack's processes
  * @returns the file, relative to the workspace, and a sentence when the parts show a known cause, with its remedy
  */
 export async function diagnose(
-  view: SandboxView, stack: StackDescription, request: { readonly why: string; readonly file: string; readonly boundMs?: number; readonly redactor?: Redactor },
+  view: SandboxView, stack: StackDescription, request: { readonly why: string; readonly file: string; readonly boundMs?: number; readonly redactor?: Redactor; readonly suspect?: string | undefined },
 ): Promise<Diagnosis> {
   const startedAt = performance.now()
   const boundMs = request.boundMs ?? bounds.wholeMs
@@ -66,7 +67,7 @@ export async function diagnose(
   const finding = cause === undefined ? undefined : hide(cause.cause)
   const text = [
     request.why.split('\n').join(' '),
-    `finding: ${finding ?? 'none of the known causes is to be seen'}`,
+    `finding: ${finding ?? 'none of the known causes is to be seen'}${finding === undefined && request.suspect !== undefined ? `; ${request.suspect}` : ''}`,
     `written ${new Date().toISOString()}`,
     section('pm2', pm2, (daemon) => describePm2(daemon, stack)),
     section('ports', holders, (all) => describePorts(all, view)),

@@ -98,7 +98,9 @@ test.each<{ what: string; options: () => ServerOptions | Promise<ServerOptions>;
   { what: 'answers and dies a little later', options: () => ({ diesMs: 250 }), verdict: 'restart', words: [/ended again/] },
   { what: 'dies at once', options: () => ({ crash: 'Error: no such module' }), verdict: 'restart', words: [/^the app app is errored: pm2 gave it up after \d+ restarts; its log says: Error: no such module; the app app ended again and again/] },
 ])('a stack that $what is $verdict', async ({ options, attemptMs: bound, verdict, words }) => {
-  const failure = await verdictOf(restart(underPm2(await options()), { ...(bound !== undefined && { attemptMs: bound }) }))
+  const failure = await verdictOf(restart(underPm2(await options()), { suspect: () => 'it was given little', ...(bound !== undefined && { attemptMs: bound }) }))
+  // What is seen is more than what is suspected.
+  if (verdict === 'port-mismatch') expect(readFileSync(join(sandbox.view.root, 'logs/diagnosis-1.txt'), 'utf8')).not.toContain('it was given little')
   expect(failure.class, failure.diagnosis).toBe(verdict)
   for (const word of words) expect(failure.diagnosis).toMatch(word)
   expect(failure.evidence).toContain('logs/diagnosis-1.txt')
@@ -178,9 +180,10 @@ test('when no attempt works, the verdict has the evidence of all', async () => {
 })
 
 test('a command that hangs is ended at its attempt, with a diagnosis', async () => {
-  const failure = await verdictOf(restart(['-e', 'console.log("thinking"); setInterval(() => 1, 1000)'], { attemptMs: 3000 }))
+  const failure = await verdictOf(restart(['-e', 'console.log("thinking"); setInterval(() => 1, 1000)'], { attemptMs: 3000, suspect: (tookMs) => tookMs >= 2500 ? 'it was given little' : undefined }))
   expect(failure).toMatchObject({ class: 'restart', diagnosis: expect.stringMatching(/did not end within .*thinking/) as string })
   expect(evidence).toEqual(['logs/diagnosis-1.txt'])
+  expect(readFileSync(join(sandbox.view.root, 'logs/diagnosis-1.txt'), 'utf8')).toMatch(/^finding: none of the known causes is to be seen; it was given little$/m)
 })
 
 test('no attempt is begun for which no time is left', async () => {

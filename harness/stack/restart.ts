@@ -44,6 +44,8 @@ export interface RestartTools {
   /** Where the diagnosis of an attempt goes, relative to the workspace; the first attempt is 1. */
   readonly diagnosisFile: (attempt: number) => string
   readonly note: (text: string) => void
+  /** What may be why an attempt failed that took so many milliseconds, where the stack shows no cause. */
+  readonly suspect?: (tookMs: number) => string | undefined
   /** Called with each diagnosis, relative to the workspace. */
   readonly onEvidence: (relativePath: string) => void
   readonly redactor?: Redactor
@@ -91,15 +93,17 @@ export async function restartStack(request: RestartRequest, tools: RestartTools)
   for (let attempt = 1; ; attempt += 1) {
     signal.throwIfAborted()
     await clearPort(request.port, port, tools, evidence)
+    const attemptedAt = performance.now()
     const failure = await tryOnce(request, port, attempt, tools)
     if (failure === undefined) return { attempts: attempt, durationMs: performance.now() - startedAt }
+    const suspect = tools.suspect?.(performance.now() - attemptedAt)
     signal.throwIfAborted()
 
     const verdictClass = failure.class ?? classOf(port, view)
     const elsewhere = portHolders([port], view.processes)
     const { file, finding, remedy } = await diagnose(view, stack, {
       why: `restart, attempt ${attempt}: ${failure.why}`, file: tools.diagnosisFile(attempt),
-      boundMs: Math.max(500, Math.min(bounds.diagnosisMs, leftMs() - 500)), redactor,
+      boundMs: Math.max(500, Math.min(bounds.diagnosisMs, leftMs() - 500)), redactor, suspect,
     })
     tools.onEvidence(file)
     evidence.push(file, ...failure.evidence)

@@ -148,13 +148,14 @@ test.each([{ there: false }, { there: true }])('of two runs in one directory at 
 })
 
 test.each([
-  { what: 'silence', env: { TOY_FAULT: 'wait', SMOKE_HEARTBEAT_TIMEOUT: '2' }, verdict: 'stalled', words: /nothing was heard for 2 s; the last sign of life was: waiting/ },
-  { what: 'a process that grows', env: { TOY_FAULT: 'grow-memory', SMOKE_MEMORY_LIMIT: '250' }, verdict: 'resources', words: /more than 262 MB; the largest: / },
-  { what: 'too many processes', env: { TOY_FAULT: 'wait-with-many', SMOKE_PROCESS_LIMIT: '3' }, verdict: 'resources', words: /processes, more than 3; the largest: / },
-])('$what ends the run as $verdict, and the transcript of what came until then is kept', async ({ env, verdict, words }) => {
+  { what: 'silence', env: { TOY_FAULT: 'wait', SMOKE_HEARTBEAT_TIMEOUT: '2' }, verdict: 'stalled', words: /nothing was heard for 2 s; the last sign of life was: waiting/, remedy: /^SMOKE_HEARTBEAT_TIMEOUT=2 is less than its default of 240: run again without it; else: find out what hangs/ },
+  { what: 'a process that grows', env: { TOY_FAULT: 'grow-memory', SMOKE_MEMORY_LIMIT: '250' }, verdict: 'resources', words: /more than 262 MB; the largest: /, remedy: /^find out what grows/ },
+  { what: 'too many processes', env: { TOY_FAULT: 'wait-with-many', SMOKE_PROCESS_LIMIT: '3' }, verdict: 'resources', words: /processes, more than 3; the largest: /, remedy: /^find out what grows/ },
+])('$what ends the run as $verdict, and the transcript of what came until then is kept', async ({ env, verdict, words, remedy }) => {
   const run = await whole(env, 1)
   expect(failure(run)).toMatchObject({ lane: 'start', step: 'greet', verdict: { class: verdict } })
   expect(failure(run)?.verdict?.diagnosis).toMatch(words)
+  expect(failure(run)?.verdict?.remedy).toMatch(remedy)
   expect(lanes(run)).toEqual(['start failed', 'look skipped', 'grow skipped', 'shrink skipped'])
   expect(run.leftovers()).toEqual([])
   expect(existsSync(workspace())).toBe(false)
@@ -163,7 +164,7 @@ test.each([
 test('a run that falls silent between its steps fails all the same', async () => {
   const run = await whole({ TOY_FAULT: 'wait-outside', SMOKE_HEARTBEAT_TIMEOUT: '2' }, 1)
   expect(lanes(run)).toEqual(['start failed', 'look skipped', 'grow skipped', 'shrink skipped'])
-  expect(run.record().lanes[0]?.verdict).toMatchObject({ class: 'stalled' })
+  expect(run.record().lanes[0]?.verdict).toMatchObject({ class: 'stalled', remedy: expect.stringMatching(/^SMOKE_HEARTBEAT_TIMEOUT=2 is less than its default of 240: run again without it; else: (?!SMOKE)/) as string })
 })
 
 test('a run that was killed with its janitor is gone on with: what lives of it is ended first, and its workspace is not swept away', async () => {
