@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, expect, test } from 'vitest'
 import { waitFor } from '../helpers/wait-for.ts'
 import { startChildRun, type ChildRun } from '../harness/testing/child-run.ts'
+import { schemaViolations } from './testing/junit-schema.ts'
 
 const checkout = fileURLToPath(new URL('..', import.meta.url))
 const toy = join(checkout, 'harness/testing/toy')
@@ -217,6 +218,7 @@ test('with --retry a flaky check leaves its lane green and is told as flaky, and
   expect(lanes.map(({ name, status }) => `${name} ${status}`)).toEqual(['start passed', 'look passed', 'grow passed', 'shrink failed'])
   expect(lanes[1]?.tests.find(({ name }) => name === 'flaky')).toMatchObject({ status: 'passed', failedAttempts: [expect.stringMatching(/^expected 1 to be 2/)] })
   expect(child.junit()).toMatch(/name="flaky"[^]*?<flakyFailure message="expected 1 to be 2[^]*name="never"[^]*?<failure type="check-failed"[^]*?<rerunFailure/)
+  expect(await schemaViolations([{ name: 'junit', xml: child.junit() }])).toEqual([])
   expect(child.junit()).toMatch(/\[\[ATTACHMENT\|\.\.\/[^/]+\/results\/[\w-]+\/logs\/start-prepare\.log\]\]/)
   expect(child.output()).toMatch(/^::error file=suites\/toy\/shrink\.smoke\.ts,title=shrink%3A check-failed::failed: never%0Aagain: .*$/m)
   expect(readFileSync(summary, 'utf8')).toMatch(/^# before\n# clone-smoke: toy failed\n[^]*\| shrink \| ❌ failed: check-failed \|[^]*expected '100 %' to be '0 %'/)
