@@ -80,6 +80,14 @@ test('the summary has a row a lane, and of each failure the cause, the next comm
   `)
 })
 
+test('what is empty has no block in a summary', () => {
+  writeFileSync(join(results, 'logs/b.log'), '\n \n')
+  const text = summaryMarkdown(run([failed('b', '', ['logs/b.log']), lane('c', { status: 'failed', tests: [{ name: 'own', status: 'failed', durationMs: 1 }] })]), places)
+  expect(text).not.toMatch(/^`{3,}\w*\n\s*`{3,}$/m)
+  expect(text).not.toContain('logs/b.log')
+  expect(text).toMatch(/## ❌ c: failed\n\n\*\*own\*\*\n$/)
+})
+
 test('a summary never grows over its limit: first its logs are cut, then all of it', () => {
   writeFileSync(join(results, 'logs/b.log'), Array.from({ length: 200 }, () => 'x'.repeat(300)).join('\n'))
   const many = run(Array.from({ length: 100 }, (_, index) => failed(`l${index}`, 'odd', ['logs/b.log'])))

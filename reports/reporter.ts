@@ -6,14 +6,12 @@ import { laneOfFile } from '../harness/vitest/lane-file.ts'
 import { LastOutput } from './last-output.ts'
 import { ProgressTail } from './progress-file.ts'
 import { readRunFile } from './run-file.ts'
-import { elapsed, paintFor, progressLines, runningLine, stepLabel, type Paint } from './terminal.ts'
+import { isHeartbeatDue, paintFor, progressLines, runningLine, stillRunningLine, type Paint } from './terminal.ts'
 
 /** How often the progress file is looked at. Milliseconds. */
 const pollMs = 100
 /** How often the logs are looked at for what was said last. Milliseconds. */
 const listenMs = 500
-/** Without a terminal, a long step says that it still runs this often. Milliseconds. */
-const heartbeatMs = 30_000
 
 type HookContext = Parameters<DefaultReporter['onHookStart']>[0]
 type Step = Extract<ProgressEvent, { type: 'step-started' }>
@@ -133,6 +131,7 @@ export default class SmokeReporter extends DefaultReporter {
     this.#clear()
     for (const line of progressLines(event, this.#paint)) process.stdout.write(`${line}\n`)
     if (event.type === 'step-started') this.#running = { step: event, since: Date.parse(event.at), saidAt: Date.now(), heardAt: 0, heard: undefined }
+    if (event.type === 'step-slow' && this.#running) this.#running.saidAt = Date.now()
     if (event.type === 'step-ended' || event.type === 'lane-ended') this.#running = undefined
   }
 
@@ -148,9 +147,9 @@ export default class SmokeReporter extends DefaultReporter {
       // A line that wraps cannot be rewritten in place.
       process.stdout.write(`\r\u001B[K${runningLine(step, Date.now() - since, running.heard, (process.stdout.columns || 80) - 1, this.#paint)}`)
       this.#shown = true
-    } else if (Date.now() - running.saidAt >= heartbeatMs) {
+    } else if (isHeartbeatDue({ elapsedMs: Date.now() - since, silentMs: Date.now() - running.saidAt, budgetMs: step.budgetMs })) {
       running.saidAt = Date.now()
-      process.stdout.write(`  ${this.#paint.faint('·')} ${stepLabel(step.step)}${elapsed(Date.now() - since, step.budgetMs)}\n`)
+      process.stdout.write(`${stillRunningLine(step, Date.now() - since, this.#paint)}\n`)
     }
   }
 

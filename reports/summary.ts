@@ -45,11 +45,11 @@ function markdown(record: RunRecord, { results, goOn, workspace }: SummaryPlaces
     ['', '| lane | verdict | time |', '| --- | --- | --- |'],
     ...record.lanes.map((lane) => [`| ${inline(lane.name)} | ${cell(lane)} | ${lane.startedAt === undefined ? '-' : `${(lane.durationMs / 1000).toFixed(1)} s`} |`]),
     ...record.lanes.filter(({ status }) => status === 'failed').flatMap((lane) => failure(lane, results, lines)),
-    ...record.errors.map((error) => ['', '## Error outside the lanes', '', ...fenced(error)]),
-    ...(teardown?.verdict ? [['', `## ❌ teardown: ${inline(teardown.verdict.class)}`, '', ...fenced(teardown.verdict.diagnosis), ...remedyOf(teardown.verdict)]] : []),
+    ...record.errors.map((error) => ['', '## Error outside the lanes', ...fenced(error)]),
+    ...(teardown?.verdict ? [['', `## ❌ teardown: ${inline(teardown.verdict.class)}`, ...fenced(teardown.verdict.diagnosis), ...remedyOf(teardown.verdict)]] : []),
     listed('Left behind', teardown?.leftovers ?? []),
     listed('Changed outside the sandbox', teardown?.hostChanges ?? []),
-    ...(teardown?.workspaceKept === true ? [['', `The sandbox was kept at ${code(workspace)}. To go on in it:`, '', ...fenced(goOn, 'sh')]] : []),
+    ...(teardown?.workspaceKept === true ? [['', `The sandbox was kept at ${code(workspace)}. To go on in it:`, ...fenced(goOn, 'sh')]] : []),
   ].filter((block) => block.length > 0)
 }
 
@@ -65,27 +65,27 @@ function failure({ name, verdict, reason, reproduce, tests, steps }: LaneRecord,
   const own = tests.filter(({ status, message = '' }) => status === 'failed' && !(verdict !== undefined && message.startsWith(`${verdict.class}: ${verdict.diagnosis}`)))
   const logs = [...new Set([...(verdict?.evidence ?? []), ...steps.filter(({ status }) => status === 'failed').flatMap((step) => step.logs)])]
   return [
-    ['', `## ❌ ${inline(name)}: ${inline(verdict?.class ?? 'failed')}`, '', ...fenced(verdict?.diagnosis ?? reason ?? '')],
-    ...own.map((test) => ['', `**${inline(test.name)}**`, '', ...fenced(test.message ?? '')]),
+    ['', `## ❌ ${inline(name)}: ${inline(verdict?.class ?? 'failed')}`, ...fenced(verdict?.diagnosis ?? reason ?? '')],
+    ...own.map((test) => ['', `**${inline(test.name)}**`, ...fenced(test.message ?? '')]),
     remedyOf(verdict),
-    ...(reproduce === undefined ? [] : [['', 'Again:', '', ...fenced(reproduce, 'sh')]]),
+    ...(reproduce === undefined ? [] : [['', 'Again:', ...fenced(reproduce, 'sh')]]),
     ...(lines === 0 ? [] : logs.map((log) => folded(log, results, lines))),
   ]
 }
 
 function folded(log: string, results: string, lines: number): string[] {
   const tail = readTail(join(results, log))
-  if (tail === undefined) return []
-  return ['', `<details><summary>${html(log)}, last lines</summary>`, '', ...fenced(tail.lines.slice(-lines).join('\n')), '', '</details>']
+  if (tail?.lines.some((line) => line.trim() !== '') !== true) return []
+  return ['', `<details><summary>${html(log)}, last lines</summary>`, ...fenced(tail.lines.slice(-lines).join('\n')), '', '</details>']
 }
 
 const listed = (title: string, items: readonly string[]): string[] => items.length === 0 ? [] : ['', `## ${title}`, '', ...items.map((item) => `- ${inline(item)}`)]
 
-/** A block whose fence is longer than any in the text. */
+/** A block whose fence is longer than any in the text, after an empty line; nothing for an empty text. */
 function fenced(text: string, language = ''): string[] {
   const shown = cutText(xmlText(text), 16 * 1024)
   const fence = '`'.repeat(Math.max(3, ...[...shown.matchAll(/`+/g)].map(([run]) => run.length + 1)))
-  return [`${fence}${language}`, shown, fence]
+  return shown.trim() === '' ? [] : ['', `${fence}${language}`, shown, fence]
 }
 
 /** Text that is text, on one line, also in a table. */

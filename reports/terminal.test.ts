@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { LaneRecord, ProgressEvent, RunRecord } from '../harness/record.ts'
 import { columnsOf } from './columns.ts'
-import { closingLines, paintFor, progressLines, runningLine } from './terminal.ts'
+import { closingLines, isHeartbeatDue, paintFor, progressLines, runningLine, stillRunningLine } from './terminal.ts'
 
 const plain = paintFor({ NO_COLOR: '1' }, true)
 const at = '2026-01-01T00:00:00.000Z'
@@ -166,6 +166,21 @@ test.each([
   const line = runningLine({ lane: 'install', step, budgetMs: 20_000 }, 1500, said, columns, plain)
   expect(line.trimEnd()).toBe(expected)
   expect(columnsOf(line)).toBeLessThanOrEqual(columns)
+})
+
+test.each([
+  ['just begun', 10_000, 10_000, 90_000, false],
+  ['half a minute of a long step', 30_000, 30_000, 300_000, true],
+  ['half a minute, and half of the budget right after', 30_000, 30_000, 66_000, false],
+  ['half a minute, and half of the budget right before', 30_500, 30_500, 60_000, false],
+  ['a while after it was told that half is gone', 63_000, 30_000, 66_000, true],
+])('without a terminal a step says that it runs: %s', (_what, elapsedMs, silentMs, budgetMs, due) => {
+  expect(isHeartbeatDue({ elapsedMs, silentMs, budgetMs })).toBe(due)
+})
+
+test('a line of a step that runs has no blank at its end', () => {
+  expect(stillRunningLine({ step: 'render', budgetMs: 20_000 }, 1500, plain)).toBe('  · render                  1.5 s / 20 s')
+  expect(progressLines({ at, type: 'step-slow', lane: 'a', step: 'render', elapsedMs: 1500, budgetMs: 3000 }, plain)).toEqual(['  ! render                  1.5 s / 3 s     half of its budget is gone'])
 })
 
 test('what a program said is no command to GitHub', () => {

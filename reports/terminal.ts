@@ -60,10 +60,10 @@ export function progressLines(event: ProgressEvent, paint: Paint): string[] {
   }
 }
 
-export const stepLabel = (step: string): string => padToColumns(step, 22)
+const stepLabel = (step: string): string => padToColumns(step, 22)
 
 /** `0.4 s / 20 s`: what a step took of its budget, in columns. */
-export const elapsed = (durationMs: number, budgetMs: number): string =>
+const elapsed = (durationMs: number, budgetMs: number): string =>
   `${`${(durationMs / 1000).toFixed(1)} s`.padStart(7)} / ${`${budgetMs / 1000} s`.padEnd(5)}`
 
 function stepLines(event: Extract<ProgressEvent, { type: 'step-ended' }>, paint: Paint): string[] {
@@ -92,6 +92,20 @@ export function runningLine({ lane, step, budgetMs }: { readonly lane: string; r
   const rest = cutToColumns(parts.join(': '), room)
   return `  ${paint.faint('·')} ${label}${time}${room < 8 ? '' : `   ${paint.faint(rest)}`}`
 }
+
+/** Without a terminal, a long step says that it still runs this often. Milliseconds. */
+const heartbeatMs = 30_000
+/** Around the moment when half of the budget is gone the step says that instead. Milliseconds. */
+const aroundHalfMs = 5000
+
+/** Whether a step that has run for `elapsedMs`, and of which nothing was told for `silentMs`, is to say that it runs. */
+export function isHeartbeatDue({ elapsedMs, silentMs, budgetMs }: { readonly elapsedMs: number; readonly silentMs: number; readonly budgetMs: number }): boolean {
+  return silentMs >= heartbeatMs && Math.abs(elapsedMs - budgetMs / 2) > aroundHalfMs
+}
+
+/** The line of a step that still runs, where no line can be rewritten. */
+export const stillRunningLine = ({ step, budgetMs }: { readonly step: string; readonly budgetMs: number }, elapsedMs: number, paint: Paint): string =>
+  `  ${paint.faint('·')} ${stepLabel(step)}${elapsed(elapsedMs, budgetMs).trimEnd()}`
 
 /** Where a run has its things, and where the user is. */
 export interface Places {

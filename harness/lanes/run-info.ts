@@ -4,6 +4,8 @@ import type { Marker } from '../sandbox/marker.ts'
 /** What the main process tells the worker about the run. Plain data: it crosses a process border. */
 export interface RunInfo {
   readonly run: string
+  /** The folder that holds `suites/`. */
+  readonly project: string
   readonly sandboxId: string
   readonly workspace: string
   readonly results: string

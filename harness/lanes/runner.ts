@@ -8,7 +8,7 @@ import type { ProcessHost } from '../processes/process.ts'
 import { startSampler, thinned, type UsageSampler } from '../processes/usage.ts'
 import type { Redactor } from '../redaction/redactor.ts'
 import { runRedactor } from '../redaction/run-redactor.ts'
-import { cloneSource, effectiveSource } from '../sandbox/clone.ts'
+import { cloneSource, effectiveSource, shownSource } from '../sandbox/clone.ts'
 import { captureDebugLogs, markDebugLogs, startCollectors } from '../sandbox/debug-capture.ts'
 import { sandboxEnvironment } from '../sandbox/environment.ts'
 import { ownedProcesses } from '../sandbox/finish.ts'
@@ -339,7 +339,7 @@ export class LaneRunner {
     const source = effectiveSource(own, sources[name], refs[name], name)
     const checkout = await cloneSource(name, source, this.#paths.root, run)
     const from = source.kind === 'git' ? source.url : source.folder
-    this.#recorder.add({ type: 'fact', name: `source.${name}`, value: `${sources[name] ?? checkout.from} at ${checkout.commit}` })
+    this.#recorder.add({ type: 'fact', name: `source.${name}`, value: `${shownSource(source, sources[name], this.#info.project)} at ${checkout.commit}` })
     this.#checkouts[name] = { from, kind: source.kind, ...(source.kind === 'git' && source.ref !== undefined && { ref: source.ref }), commit: checkout.commit }
     updateMarker(this.#paths.root, { sources: { ...this.#checkouts } })
     return checkout

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { RunRequest } from '../suite.ts'
-import { cloneSource, parseSource } from './clone.ts'
+import { cloneSource, parseSource, shownSource } from './clone.ts'
 
 let dir: string
 beforeEach(() => {
@@ -26,6 +26,15 @@ test.each([
   ['https://example.org/a.git#v1', { kind: 'git', url: 'https://example.org/a.git', ref: 'v1' }],
 ])('%s', (text, source) => {
   expect(parseSource(text)).toEqual(source)
+})
+
+test.each([
+  ['a folder of the project', { kind: 'folder', folder: '/p/suites/a/stack' }, undefined, 'suites/a/stack'],
+  ['a folder elsewhere', { kind: 'folder', folder: '/places/stack' }, undefined, '/places/stack'],
+  ['a repository', { kind: 'git', url: 'https://example.org/a.git', ref: 'v1' }, undefined, 'https://example.org/a.git'],
+  ['what was asked for', { kind: 'git', url: '/p/x', ref: 'v1' }, '/p/x#v1', '/p/x#v1'],
+] as const)('%s is shown to a reader as it is known', (_what, source, asked, shown) => {
+  expect(shownSource(source, asked, '/p')).toBe(shown)
 })
 
 test('a folder becomes a commit with the same id every time, without its packages', async () => {

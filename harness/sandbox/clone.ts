@@ -1,5 +1,5 @@
 import { cpSync, existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { isAbsolute, join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Checkout, KnownSource, RunRequest, Source } from '../suite.ts'
 import { UsageError } from '../errors.ts'
@@ -31,6 +31,14 @@ export function effectiveSource(own: Source, asked: string | undefined, ref: str
   if (source.kind === 'folder') throw new UsageError(`the source is a folder of files and has no ref ${JSON.stringify(ref)}`, 'name a repository with SMOKE_SOURCE_<NAME>=/path/or/url as well')
   if (asked !== undefined && source.ref !== undefined && source.ref !== ref) throw new UsageError(`two refs are asked for: ${source.ref} after the # and ${ref}`, 'leave one of them out')
   return { ...source, ref }
+}
+
+/** A source as a reader knows it: a folder of the project by its path in it, not by the repository that was made of it. */
+export function shownSource(source: KnownSource, asked: string | undefined, project: string): string {
+  if (asked !== undefined) return asked
+  if (source.kind === 'git') return source.url
+  const inside = relative(project, source.folder)
+  return inside.startsWith('..') || isAbsolute(inside) ? source.folder : inside
 }
 
 /** Splits `/path/or/url#ref`. */

@@ -81,7 +81,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   rememberRun({ ...about, progress: '' })
 
   const info: RunInfo = {
-    run, sandboxId, workspace: root, results, options, ports, agentFile: plan.agentFile,
+    run, project: project.config.root, sandboxId, workspace: root, results, options, ports, agentFile: plan.agentFile,
     lanes, selected: plan.selected,
     ...(place.kind === 'go on' && { resumed: { run: place.reuse.marker.run, lanes: place.reuse.marker.lanes, sources: place.reuse.marker.sources, done: place.done, alive } }),
   }

@@ -26,7 +26,7 @@ test('all five lanes are green, the real agent’s transcripts are attached, not
   )
   expect(record.lanes.flatMap(({ tests }) => tests.filter(({ status }) => status !== 'passed').map(({ name, message }) => `${name}: ${message}`))).toEqual(['full tests: the test scope is "structural"'])
   expect(record.teardown).toMatchObject({ leftovers: [], workspaceKept: false })
-  expect(record.facts['source.stack']).toMatch(/ at [0-9a-f]{40}$/)
+  expect(record.facts['source.stack']).toMatch(/^suites\/reference\/stack at [0-9a-f]{40}$/)
 
   const results = join(run.results, readlinkSync(join(run.results, 'latest')))
   for (const stage of stages) {
