@@ -143,8 +143,8 @@ export class LaneRun {
       return red ? { status: 'failed', verdict: red, insideStep: true, facts: left, holds: true } : { status: 'passed', facts: left }
     } catch (error) {
       if (error instanceof Paused) {
-        for (const name of this.#results.keys()) if (!this.#settled.has(name)) this.#skip(name, error.message)
-        return { status: 'paused', reason: error.message }
+        for (const name of this.#results.keys()) if (!this.#settled.has(name)) this.#skip(name, 'the run paused before it')
+        return { status: 'paused', reason: error.short }
       }
       const failed = [...this.#settled].find(([name, result]) => result.status === 'failed' && this.lane.steps[name]?.kind !== 'check')
       const verdict = failed?.[1].verdict ?? verdictOf(error)

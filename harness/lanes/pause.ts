@@ -2,9 +2,12 @@
 export class Paused extends Error {
   override readonly name = 'Paused'
   readonly stage: string
+  /** Without the place, for whatever waits as well. */
+  readonly short: string
 
   constructor(stage: string, where: string) {
     super(`paused before the agent session "${stage}"; ${where} says what to do`)
     this.stage = stage
+    this.short = `paused before the agent session "${stage}"`
   }
 }

@@ -210,7 +210,8 @@ export class LaneRunner {
     const durationMs = performance.now() - this.#startedAt(name)
     const { needs, leaves } = run.lane
     if (outcome.status === 'paused') {
-      this.#closed = outcome.reason === undefined ? undefined : { why: outcome.reason }
+      // Where to read what to do is said once, at the stage.
+      this.#closed = { why: `the run paused in lane "${name}"` }
       this.#concluded.set(name, 'paused')
       this.#recorder.add({ type: 'lane-ended', lane: name, status: 'skipped', durationMs, reason: outcome.reason ?? '' })
       this.#save({ broken: undefined, paused: this.#manual.waiting })

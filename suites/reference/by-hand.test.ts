@@ -56,6 +56,9 @@ const installation = [
 test('a stage that a person plays is judged by the same checks, and the agent plays the rest', { timeout }, async () => {
   const paused = await whole({ SMOKE_MANUAL_STAGE: 'install' }, 0)
   expect(lanes(paused)).toEqual(['bootstrap passed', 'bundle-tools passed', 'install skipped', 'remove skipped', 'verify-clean skipped'])
+  expect(paused.record().lanes.slice(2).map(({ reason }) => reason)).toEqual(['paused before the agent session "install"', ...Array.from({ length: 2 }, () => 'the run paused in lane "install"')])
+  // At the stage, and at the end.
+  expect(paused.output().match(/manual_stage_install\.md/g)).toHaveLength(2)
   expect(paused.record()).toMatchObject({ outcome: 'paused', paused: { lane: 'install', stage: 'install' }, teardown: { leftovers: [], workspaceKept: true, processesKept: true } })
   const page = readFileSync(join(workspace, 'manual_stage_install.md'), 'utf8')
   for (const words of [`> Install the MCP server "${name}"`, 'manage_stack {"operation":"install_server"', 'SMOKE_REUSE=1 npx vitest run smoke', 'clone-smoke cleanup']) expect(page).toContain(words)
