@@ -107,7 +107,10 @@ export const progressEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('run-started'), at, run: z.string(), suite: z.string(), workspace: z.string(), results: z.string() }),
   /** A value worth keeping: a version, a commit id, a port. */
   z.object({ type: z.literal('fact'), at, name: z.string(), value: z.string() }),
-  /** `set-up`: the lane was not asked for; it runs because another one needs the state it leaves. */
+  /**
+   * `set-up`: the lane was not asked for; it runs because another one needs the state it leaves. Where a lane runs beside
+   * others, what it did before its turn stands before this.
+   */
   z.object({ type: z.literal('lane-started'), at, lane: z.string(), purpose: z.enum(['selected', 'set-up']), index: z.number(), of: z.number() }),
   z.object({ type: z.literal('step-started'), at, lane: z.string(), step: z.string(), kind: z.enum(['step', 'stage', 'check']), budgetMs: z.number() }),
   z.object({

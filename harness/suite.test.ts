@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { defineSuite, step, type AnyLane, type Nothing, type Suite } from './suite.ts'
+import { defineSuite, restartStep, stage, step, type AnyLane, type Nothing, type Suite } from './suite.ts'
 
 interface Two {
   readonly nothing: Nothing
@@ -20,6 +20,13 @@ test('a suite whose lanes can all be reached is accepted', () => {
 test('two lanes of one name, and a lane that no other leads to, are refused', () => {
   expect(() => make([up, up])).toThrow('suite x: two lanes are called a')
   expect(() => make([look, { ...look, name: 'c', needs: 'moon' }])).toThrow('lane c needs the state moon, which no lane leaves')
+})
+
+test.each([
+  { what: 'a stage', lane: { steps: { s: stage({ prompt: () => '', calls: [] }) } } }, { what: 'a restart', lane: { steps: { s: restartStep() } } }, { what: 'another state to leave', lane: { leaves: 'nothing' } },
+])('a lane with $what cannot run beside others', ({ lane: odd }) => {
+  expect(make([up, { ...look, beside: true }]).lanes).toHaveLength(2)
+  expect(() => make([up, { ...look, beside: true, ...odd }])).toThrow('suite x: lane b cannot run beside others')
 })
 
 test('a lane sees only the facts of the state it needs', () => {

@@ -217,6 +217,12 @@ export interface Lane<S extends States<S>, Needs extends keyof S, Leaves extends
   readonly proves: string
   readonly needs: Needs & string
   readonly leaves: Leaves & string
+  /**
+   * It begins as soon as the sandbox is in the state it needs, goes on beside the lanes before it, and is told at its own
+   * place: for a lane that mostly waits. It leaves the state as it found it, has no stage, and touches nothing that others
+   * use; no lane that changes the state begins before it has ended.
+   */
+  readonly beside?: boolean
   readonly steps: Steps
   readonly work: (context: LaneContext<S[Needs], Steps>) => Promise<S[Leaves]>
 }
@@ -227,6 +233,7 @@ export interface AnyLane {
   readonly proves: string
   readonly needs: string
   readonly leaves: string
+  readonly beside?: boolean
   readonly steps: Readonly<Record<string, AnyStep>>
   readonly work: (context: never) => Promise<object>
 }
@@ -292,7 +299,7 @@ export interface AnySuite extends Omit<Suite<{ nothing: object }>, 'agent' | 're
 
 /**
  * Binds a suite's states: `const { lane, suite } = defineSuite<MyStates>()`.
- * @throws Error (from `suite`) when two lanes share a name, or no lane leads to a state that one needs
+ * @throws Error (from `suite`) when two lanes share a name, no lane leads to a state that one needs, or one cannot run beside others
  */
 export function defineSuite<S extends States<S>>(): {
   readonly lane: <Needs extends keyof S & string, Leaves extends keyof S & string, const Steps extends StepTable<S[Needs]>>(
@@ -311,6 +318,8 @@ export function defineSuite<S extends States<S>>(): {
       const reachable = new Set(['nothing', ...suite.lanes.map(({ leaves }) => leaves)])
       const stranded = suite.lanes.find(({ needs }) => !reachable.has(needs))
       if (stranded) throw new Error(`suite ${suite.name}: lane ${stranded.name} needs the state ${stranded.needs}, which no lane leaves`)
+      const unfit = suite.lanes.find(({ beside, needs, leaves, steps }) => beside === true && (needs !== leaves || Object.values(steps).some((one) => one.kind === 'stage' || one.restarts)))
+      if (unfit) throw new Error(`suite ${suite.name}: lane ${unfit.name} cannot run beside others: it has a stage, restarts the stack, or leaves another state than it needs`)
       return suite
     },
   }

@@ -79,7 +79,8 @@ function laneRecordOf(
     purpose: started?.type === 'lane-started' ? started.purpose : spec ? 'selected' : 'set-up',
     status,
     durationMs: told?.durationMs ?? 0,
-    ...(started && { startedAt: started.at }),
+    // One that ran beside others began before it was its turn.
+    ...(started && { startedAt: [started.at, ...steps.map(({ startedAt }) => startedAt)].toSorted()[0] }),
     ...(told?.verdict && { verdict: told.verdict }),
     ...(told?.because !== undefined && { because: told.because }),
     ...reasonOf(cut ? 'the run ended while this lane was running' : told?.reason, status),

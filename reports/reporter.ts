@@ -3,6 +3,7 @@ import type { SerializedError, UserConsoleLog } from 'vitest'
 import { DefaultReporter, type TestCase, type TestModule, type TestRunEndReason, type TestSpecification } from 'vitest/node'
 import type { ProgressEvent } from '../harness/record.ts'
 import { laneOfFile } from '../harness/vitest/lane-file.ts'
+import { inTurn } from './in-turn.ts'
 import { LastOutput } from './last-output.ts'
 import { ProgressTail } from './progress-file.ts'
 import { readRunFile } from './run-file.ts'
@@ -21,6 +22,7 @@ export default class SmokeReporter extends DefaultReporter {
   readonly #paint: Paint
   readonly #live: boolean
   #tail: ProgressTail | undefined
+  readonly #inTurn = inTurn()
   #timer: NodeJS.Timeout | undefined
   #running: { step: Step; since: number; saidAt: number; heardAt: number; heard: string | undefined } | undefined
   #lastOutput: LastOutput | undefined
@@ -116,7 +118,7 @@ export default class SmokeReporter extends DefaultReporter {
   /** Shows what is new. An error here must not reach vitest, which would take it for one of the run. */
   #drain(): void {
     try {
-      for (const event of this.#tail?.next() ?? []) this.#show(event)
+      for (const event of (this.#tail?.next() ?? []).flatMap(this.#inTurn)) this.#show(event)
       this.#showRunning()
     } catch (error) {
       this.#broken = true

@@ -65,6 +65,8 @@ export class LaneRunner {
   readonly #createAgent: (env: Record<string, string>) => Promise<Agent>
   readonly #runs = new Map<string, LaneRun>()
   readonly #times = new Map<string, number>()
+  /** Lanes that run, or ran, beside others, and when they ended; `told` once it is their turn. */
+  readonly #beside = new Map<string, { endedAt?: number; told: boolean }>()
   readonly #concluded = new Map<string, 'passed' | 'failed' | 'paused'>()
   readonly #checkouts: Record<string, Marker['sources'][string]> = {}
   #state: SandboxState = { schema: 2, state: 'nothing', facts: {} }
@@ -168,7 +170,7 @@ export class LaneRunner {
    */
   async begin(name: string): Promise<LaneRun | { readonly refused: string }> {
     const existing = this.#runs.get(name)
-    if (existing) return existing
+    if (existing) return this.#told(existing)
     const lane = this.#lane(name)
     const notNow = this.#notNow(lane)
     // Nothing else may follow, and a run that goes on must not end without having looked at what is there.
@@ -179,8 +181,39 @@ export class LaneRunner {
       this.#recorder.add({ type: 'lane-ended', lane: name, status: 'skipped', durationMs: 0, reason: refused, ...(because !== undefined && { because }) })
       return { refused }
     }
+    this.#beginBeside()
+    const begun = this.#runs.get(name)
+    if (begun) return this.#told(begun)
+    await this.#aloneFor(lane)
     await this.#look(lane, 'before')
     return this.#start(lane, 'selected')
+  }
+
+  /** Begins the lanes of this run that go on beside those before them, once they have what they need. */
+  #beginBeside(): void {
+    for (const lane of this.#suite.lanes) {
+      const { name, needs, beside } = lane
+      if (beside !== true || needs !== this.#state.state || this.#runs.has(name) || !this.#info.selected.includes(name) || this.#notNow(lane) !== undefined) continue
+      const told: { endedAt?: number; told: boolean } = { told: false }
+      this.#beside.set(name, told)
+      void this.#run(lane).ended.then(() => { told.endedAt = performance.now() })
+    }
+  }
+
+  /** It is the lane's turn: what it did so far may be shown. */
+  #told(run: LaneRun): LaneRun {
+    const beside = this.#beside.get(run.lane.name)
+    if (beside && !beside.told) {
+      beside.told = true
+      this.#announce(run.lane, 'selected')
+    }
+    return run
+  }
+
+  /** A lane that changes the state waits for those that still use it. */
+  async #aloneFor({ needs, leaves }: AnyLane): Promise<void> {
+    if (needs === leaves) return
+    for (const name of this.#beside.keys()) await this.#runs.get(name)?.ended
   }
 
   /** Why a lane need not or must not run in this run. */
@@ -207,7 +240,8 @@ export class LaneRunner {
     const cause = outcome.verdict ?? alarm ?? checks
     // Where the lane itself failed, the calls that failed in it are told already.
     const verdict = cause && withConsequences(cause, outcome.verdict || checks === undefined || checks === cause ? [] : [`${checks.class}: ${checks.diagnosis}`])
-    const durationMs = performance.now() - this.#startedAt(name)
+    const beside = this.#beside.get(name)
+    const durationMs = (beside?.endedAt ?? performance.now()) - this.#startedAt(name)
     const { needs, leaves } = run.lane
     if (outcome.status === 'paused') {
       // Where to read what to do is said once, at the stage.
@@ -224,7 +258,10 @@ export class LaneRunner {
     })
     // A check among the steps may fail; one of the author's own, beside them, doubts the state.
     const holds = outcome.holds === true && alarm === undefined && failedChecks.every((check) => check in run.lane.steps)
-    if (outcome.facts && (!verdict || holds)) {
+    if (beside) {
+      // The state is whatever the other lanes have made of it since.
+      this.#save({ paused: this.#manual.waiting })
+    } else if (outcome.facts && (!verdict || holds)) {
       this.#save({ state: leaves, facts: outcome.facts, broken: undefined, paused: this.#manual.waiting })
     } else if (needs !== leaves || name === resumeLane) {
       this.#closed = { why: `lane "${name}" failed: ${verdict?.class ?? 'it left no state'}`, lane: name }
@@ -232,7 +269,7 @@ export class LaneRunner {
     } else {
       this.#save({ paused: this.#manual.waiting })
     }
-    if (before === undefined) await this.#look(run.lane, 'after')
+    if (before === undefined && !beside) await this.#look(run.lane, 'after')
     if (name === resumeLane) return
     updateMarker(this.#paths.root, { lanes: { ...this.#info.resumed?.lanes, ...this.#outcomes() } })
   }
@@ -299,6 +336,7 @@ export class LaneRunner {
   }
 
   async #setUp(lane: AnyLane): Promise<void> {
+    await this.#aloneFor(lane)
     await this.#look(lane, 'before')
     this.#start(lane, 'set-up')
     await this.conclude(lane.name, [])
@@ -320,11 +358,19 @@ export class LaneRunner {
     }
   }
 
-  #start(lane: AnyLane, purpose: 'selected' | 'set-up'): LaneRun {
+  #announce(lane: AnyLane, purpose: 'selected' | 'set-up'): void {
     const order = this.#suite.lanes.map(({ name }) => name).filter((name) => this.#info.selected.includes(name))
     this.#recorder.add({
       type: 'lane-started', lane: lane.name, purpose, index: order.indexOf(lane.name) + 1, of: order.length,
     })
+  }
+
+  #start(lane: AnyLane, purpose: 'selected' | 'set-up'): LaneRun {
+    this.#announce(lane, purpose)
+    return this.#run(lane)
+  }
+
+  #run(lane: AnyLane): LaneRun {
     this.#times.set(lane.name, performance.now())
     // If the whole run dies in the middle of it, whoever goes on must know.
     if (lane.needs !== lane.leaves) this.#save({ broken: { lane: lane.name, why: 'it did not come to its end' } })
@@ -395,7 +441,7 @@ export class LaneRunner {
     return {
       base: this.#base(), host: this.#host, recorder: this.#recorder, redactor: this.#redactor, stopped: this.#stop.signal, noticeStop: this.#noticeStop, alarm: this.#alarm.signal,
       budgetMs: (definition) => budgetMsOf(definition, options), expected: this.#suite.expectedFindings?.(facts) ?? [],
-      clone: this.#clone, restartWith: this.#restartWith, diagnose: this.#diagnose, takeUsage: () => this.#usage.take(),
+      clone: this.#clone, restartWith: this.#restartWith, diagnose: this.#diagnose, takeUsage: () => this.#usage.take(lane.name),
       explain: (verdict, { lane, step, stage, ...failed }) => {
         const explained = explainVerdict(
           verdict,

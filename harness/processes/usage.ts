@@ -21,8 +21,8 @@ export interface Sample {
 export interface UsageSampler {
   /** Looks now, or joins the look that is under way. Rejects with what `pids` or `onOver` throws. */
   sample(): Promise<void>
-  /** Usage since the last take. */
-  take(): Usage
+  /** Usage since the last take of the same taker: what runs at the same time takes apart. */
+  take(who?: string): Usage
   /** Ends it: no further look is begun, and nothing is told any more. */
   stop(): void
 }
@@ -62,7 +62,7 @@ const ageErrorMs = 100
 export function startSampler({ pids, intervalMs = 2000, limits = {}, onOver, onSample, historyMs = 60_000 }: SamplerOptions): UsageSampler {
   const read = reader(historyMs)
   const told = new Set<string>()
-  let usage = nothing
+  const usages = new Map([['', nothing]])
   let last: Look | undefined
   let running: Promise<void> | undefined
   let stopped = false
@@ -83,11 +83,13 @@ export function startSampler({ pids, intervalMs = 2000, limits = {}, onOver, onS
       cpu = cpuBetween(last, now)
       last = now
     }
-    usage = {
-      samples: usage.samples + 1,
-      peakMemoryBytes: Math.max(usage.peakMemoryBytes, memory),
-      peakProcesses: Math.max(usage.peakProcesses, stats.size),
-      peakCpuPercent: Math.max(usage.peakCpuPercent, cpu),
+    for (const [who, usage] of usages) {
+      usages.set(who, {
+        samples: usage.samples + 1,
+        peakMemoryBytes: Math.max(usage.peakMemoryBytes, memory),
+        peakProcesses: Math.max(usage.peakProcesses, stats.size),
+        peakCpuPercent: Math.max(usage.peakCpuPercent, cpu),
+      })
     }
     onSample?.({ memoryBytes: memory, processes: stats.size, cpuPercent: cpu })
     if (limits.memoryBytes !== undefined && memory > limits.memoryBytes) {
@@ -108,9 +110,9 @@ export function startSampler({ pids, intervalMs = 2000, limits = {}, onOver, onS
   sample().catch(() => undefined)
   return {
     sample,
-    take: () => {
-      const taken = usage
-      usage = nothing
+    take: (who = '') => {
+      const taken = usages.get(who) ?? nothing
+      usages.set(who, nothing)
       return taken
     },
     stop: () => {

@@ -66,7 +66,8 @@ function labels(record: RunRecord, scale: TimeScale, inner: number, top: number)
   const steps = record.lanes.flatMap((lane) => lane.steps).filter(({ status }) => status !== 'skipped')
   const most = Math.floor(inner / labelStep)
   const kept = new Set(steps.toSorted((a, b) => b.durationMs - a.durationMs).slice(0, most))
-  const shown = steps.filter((step) => kept.has(step))
+  // Lanes may run beside each other: places are given from left to right.
+  const shown = steps.filter((step) => kept.has(step)).toSorted((a, b) => Date.parse(a.startedAt) - Date.parse(b.startedAt))
   const wanted = shown.map((step) => panel.left + scale.at(Date.parse(step.startedAt)) * inner)
   const places = spread(wanted, labelStep, panel.left + inner)
   return shown.map(({ name }, index) => {
