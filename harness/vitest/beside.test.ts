@@ -15,31 +15,24 @@ function told(of: ChildRun): string[] {
   })
 }
 
-test('a lane beside others runs while they do, is told at its place, and is waited for before the state changes', async () => {
-  run = startChildRun(['run', 'smoke'], { SMOKE_SUITE: 'beside' }, toy)
-  // The two that meet would wait for each other in vain.
-  expect(await run.ended(), run.output()).toBe(0)
+test('a lane beside others runs while they do, is told at its place, is waited for before the state changes, and fails alone', async () => {
+  run = startChildRun(['run', 'smoke'], { SMOKE_SUITE: 'beside', TOY_SEES: 'nothing' }, toy)
+  expect(await run.ended(), run.output()).toBe(1)
   const order = told(run)
   const before = (first: string, second: string): void => { expect(order.filter((one) => one === first || one === second), order.join(', ')).toEqual([first, second]) }
   before('wait/is there', 'walk passed')
   before('paint passed', 'wait')
-  before('wait/sees red passed', 'paint/paint')
-  before('wait passed', 'look')
+  before('wait/sees red failed', 'paint/paint')
+  before('wait failed', 'look')
   const record = run.record()
-  expect(record.lanes.map(({ name, status }) => `${name} ${status}`)).toEqual(['prepare passed', 'walk passed', 'paint passed', 'wait passed', 'look passed'])
+  expect(record.lanes.map(({ name, status }) => `${name} ${status}`)).toEqual(['prepare passed', 'walk passed', 'paint passed', 'wait failed', 'look passed'])
   const [, walk, paint, wait] = record.lanes
+  expect(wait?.verdict?.diagnosis).toContain('it sees nothing')
   expect(Date.parse(wait?.startedAt ?? '')).toBeLessThan(Date.parse(paint?.startedAt ?? ''))
   expect(Date.parse(wait?.startedAt ?? '')).toBeLessThan(Date.parse(walk?.startedAt ?? '') + (walk?.durationMs ?? 0))
   const lines = run.output()
   expect(lines.indexOf('lane 4/5 wait')).toBeGreaterThan(lines.indexOf('✓ paint'))
   expect(lines.indexOf('✓ is there')).toBeGreaterThan(lines.indexOf('lane 4/5 wait'))
-})
-
-test('its failure is its own', async () => {
-  run = startChildRun(['run', 'smoke'], { SMOKE_SUITE: 'beside', TOY_SEES: 'nothing' }, toy)
-  expect(await run.ended(), run.output()).toBe(1)
-  expect(run.record().lanes.map(({ name, status }) => `${name} ${status}`)).toEqual(['prepare passed', 'walk passed', 'paint passed', 'wait failed', 'look passed'])
-  expect(run.record().lanes[3]?.verdict?.diagnosis).toContain('it sees nothing')
 })
 
 test.each(['wait', 'walk'])('lane %s alone works, and no other runs beside it', async (lane) => {

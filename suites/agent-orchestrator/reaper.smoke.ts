@@ -1,5 +1,5 @@
 import { laneSpec } from '../../harness/vitest/lane-spec.ts'
-import { reaper } from './lanes/reaper.ts'
+import { reaper } from './lanes.ts'
 import suite from './suite.ts'
 
 laneSpec(suite, reaper)

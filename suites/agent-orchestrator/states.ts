@@ -7,15 +7,6 @@ export interface Built {
   readonly can: Capabilities
   /** A real zellij that is good enough. */
   readonly zellij?: string
-  /** Sessions that were made and ended from outside while the other lanes run; the reaper is slow. */
-  readonly reaped?: {
-    readonly root: string
-    /** When their terminals were ended, in milliseconds since 1970. */
-    readonly at: number
-    readonly killed: string
-    readonly killedWhileWaiting: string
-    readonly alive: string
-  }
 }
 
 export interface AoStates {

@@ -5,11 +5,9 @@ import { step, type StepContext } from '../../../harness/suite.ts'
 import { fail } from '../../../harness/verdict.ts'
 import { cacheDirectory, keyOf, madeOnce } from '../../../helpers/cached.ts'
 import { flagsIn, routesIn, type Capabilities } from '../capabilities.ts'
-import type { Daemon } from '../daemon.ts'
 import { Exam, Seen } from '../exam.ts'
 import { optionsOf } from '../options.ts'
 import { lane, type Built } from '../states.ts'
-import { World } from '../world.ts'
 import { daemonOf } from './checks-lane.ts'
 
 export const bootstrap = lane({
@@ -17,7 +15,7 @@ export const bootstrap = lane({
   proves: 'AO can be built and started, and says what it is',
   needs: 'nothing',
   leaves: 'built',
-  steps: { build: step(900), version: step(20), doctor: step(30), capabilities: step(40), 'sessions for the reaper': step(60, 'readiness') },
+  steps: { build: step(900), version: step(20), doctor: step(30), capabilities: step(40) },
   work: async ({ step }) => {
     const binary = await step('build', build)
     await step('version', async ({ run, paths, fact }) => {
@@ -27,9 +25,7 @@ export const bootstrap = lane({
     })
     const { terminal, zellij } = await step('doctor', (context) => look(context, binary))
     const can = await step('capabilities', (context) => ask(context, { binary, can: { terminal, routes: [], spawnFlags: [], schema: 0 }, ...(zellij !== undefined && { zellij }) }))
-    const built: Built = { binary, can, ...(zellij !== undefined && { zellij }) }
-    const reaped = await step('sessions for the reaper', (context) => prepareReaper(context, built))
-    return { ...built, ...(reaped && { reaped }) }
+    return { binary, can, ...(zellij !== undefined && { zellij }) }
   },
 })
 
@@ -102,27 +98,3 @@ async function ask(context: StepContext, built: Pick<Built, 'binary' | 'can' | '
     await daemon.stop()
   }
 }
-
-/**
- * Makes three sessions, ends the terminals of two from outside, and lets time pass: the reaper waits for a minute without
- * activity, which other lanes fill. Undefined when sessions cannot be made, which other lanes tell.
- */
-async function prepareReaper(context: StepContext, built: Built): Promise<Built['reaped']> {
-  const daemon: Daemon = daemonOf(context, built, 'reaper')
-  const started = await daemon.start()
-  if (started.exitCode !== 0) throw fail('restart', `the daemon does not start: ${started.stderr}`, { evidence: [daemon.log] })
-  const exam = new Exam(daemon, new Seen(), 'reaper', () => undefined)
-  const world = new World(daemon, built.can)
-  try {
-    const killed = await world.session(exam)
-    const killedWhileWaiting = await world.session(exam)
-    const alive = await world.session(exam)
-    await exam.api('POST', '/sessions/{}/activity', [killedWhileWaiting], { json: { state: 'waiting_input' } })
-    for (const id of [killed, killedWhileWaiting]) await daemon.terminals.kill(id)
-    return { root: daemon.root, at: Date.now(), killed, killedWhileWaiting, alive }
-  } catch (error) {
-    context.note(`no sessions for the reaper: ${error instanceof Error ? error.message : String(error)}`)
-    return undefined
-  }
-}
-

@@ -33,6 +33,8 @@ export function allChecks(name: string, { started = true, checks }: ChecksLane):
 interface ChecksLane {
   /** False: its checks start the daemon themselves. */
   readonly started?: boolean
+  /** True: it mostly waits, and goes on beside the lanes before it. */
+  readonly beside?: boolean
   readonly checks: AoChecks
 }
 
@@ -48,7 +50,7 @@ export function checksLane(name: string, proves: string, definition: ChecksLane)
   const checks = allChecks(name, definition)
   const steps: Record<string, CheckDefinition> = Object.fromEntries(Object.entries(checks).map(([title, { budget }]) => [title, check(budget)]))
   return lane({
-    name, proves, needs: 'built', leaves: 'built', steps,
+    name, proves, needs: 'built', leaves: 'built', beside: definition.beside === true, steps,
     work: async ({ facts, check, skip }) => {
       const seen = new Seen()
       let world: World | undefined
