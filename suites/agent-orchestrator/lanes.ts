@@ -7,6 +7,7 @@ import { prClaimChecks } from './checks/pr-claim.ts'
 import { projectChecks } from './checks/projects.ts'
 import { realAgentChecks } from './checks/real-agent.ts'
 import { reaperChecks } from './checks/reaper.ts'
+import { scmFailureChecks } from './checks/scm-failures.ts'
 import { scmObserverChecks } from './checks/scm-observer.ts'
 import { sendChecks } from './checks/send.ts'
 import { spawnChecks } from './checks/spawn.ts'
@@ -23,6 +24,7 @@ export const spawn = checksLane('spawn', 'sessions of every agent are made, list
 export const orchestrators = checksLane('orchestrators', 'orchestrators are made, listed and replaced', { checks: orchestratorChecks })
 export const send = checksLane('send', 'messages reach the agent as they are, once and in order', { checks: sendChecks })
 export const scmObserver = checksLane('scm-observer', 'pull requests on GitHub show in their sessions, and reach the agent once', { started: false, beside: true, checks: scmObserverChecks })
+export const scmFailures = checksLane('scm-failures', 'while GitHub fails nothing is lost, and what changed meanwhile is told', { started: false, beside: true, checks: scmFailureChecks })
 export const hooks = checksLane('hooks', 'what an agent does shows in its session', { checks: { ...hookChecks, ...realAgentChecks } })
 export const prClaim = checksLane('pr-claim', 'a pull request is claimed by one session, whole or not at all', { started: false, beside: true, checks: prClaimChecks })
 export const reaper = checksLane('reaper', 'sessions that died by themselves are noticed, and no others', { beside: true, checks: reaperChecks })

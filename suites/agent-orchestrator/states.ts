@@ -17,4 +17,4 @@ export interface AoStates {
 export const { lane, suite } = defineSuite<AoStates>()
 
 /** Each lane's daemon has a port of its own, reserved under this name. */
-export const daemonPorts = ['daemon', 'projects', 'spawn', 'orchestrators', 'send', 'scm-observer', 'hooks', 'pr-claim', 'reaper', 'cdc', 'http-api', 'verify-clean', 'stranger'] as const
+export const daemonPorts = ['daemon', 'projects', 'spawn', 'orchestrators', 'send', 'scm-observer', 'scm-failures', 'hooks', 'pr-claim', 'reaper', 'cdc', 'http-api', 'verify-clean', 'stranger'] as const

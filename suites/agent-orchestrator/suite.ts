@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { versionOnPath } from '../../helpers/programs.ts'
 import { expectedFindings } from './expected.ts'
 import { bootstrap } from './lanes/bootstrap.ts'
-import { cdc, daemon, hooks, httpApi, orchestrators, prClaim, projects, reaper, scmObserver, send, spawn, verifyClean } from './lanes.ts'
+import { cdc, daemon, hooks, httpApi, orchestrators, prClaim, projects, reaper, scmFailures, scmObserver, send, spawn, verifyClean } from './lanes.ts'
 import { checkOptions, options } from './options.ts'
 import { daemonPorts, suite } from './states.ts'
 
@@ -22,6 +22,6 @@ export default suite({
   options,
   checkOptions,
   expectedFindings: (facts) => expectedFindings(facts),
-  lanes: [bootstrap, daemon, projects, spawn, orchestrators, send, scmObserver, hooks, prClaim, reaper, cdc, httpApi, verifyClean],
+  lanes: [bootstrap, daemon, projects, spawn, orchestrators, send, scmObserver, scmFailures, hooks, prClaim, reaper, cdc, httpApi, verifyClean],
   invariants: [],
 })

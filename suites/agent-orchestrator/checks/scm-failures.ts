@@ -1,0 +1,70 @@
+import type { Failure } from '../github/client.ts'
+import { gitHubChecks } from '../github/lane.ts'
+import { comes } from '../github/seen-by-ao.ts'
+import type { AoChecks } from '../lanes/checks-lane.ts'
+import { asked, branchOf, build, complaints, expectPull, fits, goodManners, look, needs, onlyPull, remember, repo, shown, soon, spawnOn, tick } from './scm.ts'
+
+/** A repository for each way of failing, with an open pull request that AO knows. */
+const flaky: Readonly<Record<string, Failure>> = {
+  'acme/f-502': { route: '*', kind: 'server-error', status: 502 }, 'acme/f-limit': { route: '*', kind: 'rate-limited' }, 'acme/f-abuse': { route: '*', kind: 'secondary-rate-limit' },
+  'acme/f-cut': { route: '*', kind: 'cut' }, 'acme/f-sso': { route: '*', kind: 'forbidden', message: 'Resource protected by organization SAML enforcement.' },
+}
+const projectOf = (of: string): string => of.replace('acme/', '')
+/** Apart from what the observer does while all is well: both wait for its ticks, and neither for the other. */
+export const scmFailureChecks: AoChecks = gitHubChecks({
+  '6.2 the pull requests of several repositories are found': [120, async (exam, world, lane) => {
+    const { github } = lane
+    await github.setRepository(repo)
+    await lane.start(exam)
+    await github.setPull({ repo, number: 7, head: branchOf('red'), checks: [build('red')] })
+    await spawnOn(exam, world, 'red')
+    for (const of of ['acme/quiet', ...Object.keys(flaky)]) {
+      await github.setRepository(of)
+      await github.setPull({ repo: of, number: 1, head: branchOf(of), checks: [build('green')] })
+      await spawnOn(exam, world, of, projectOf(of))
+    }
+    await look(exam, world, lane)
+    for (const name of ['red', 'acme/quiet', ...Object.keys(flaky)]) {
+      await expectPull(exam, world, name, `not-found ${name}`, `the pull request of the session's branch is discovered (${name})`, { number: name === 'red' ? 7 : 1, ci: name === 'red' ? 'failing' : 'passing' }, name === 'red' ? tick : soon)
+    }
+    world.memory.set('found', 'yes')
+  }],
+  '6.2 while GitHub fails the daemon keeps what it knows and says why': [90, async (exam, world, lane) => {
+    const { github } = lane
+    needs(world, 'found')
+    const names = ['red', ...Object.keys(flaky)]
+    const known = new Map(await Promise.all(names.map(async (name) => [name, await onlyPull(exam, remember(world, name))] as const)))
+    for (const [only, failure] of Object.entries(flaky)) await github.failOn({ ...failure, only: `/repos/${only}/` })
+    await github.failOn({ route: 'graphql:pull-requests', kind: 'graphql-error', message: 'Something went wrong while executing your query.' })
+    const offset = exam.daemon.logText().length
+    const mark = await look(exam, world, lane)
+    world.memory.set('failed', 'yes')
+    for (const [of, { kind }] of Object.entries(flaky)) {
+      const failed = await comes(async () => (await github.log(mark)).requests.some(({ failure, path }) => failure === kind && path.includes(of)), soon)
+      exam.expect(failed, `not-asked ${kind}`, `one repository that fails does not keep the others from being asked (${kind})`, await asked(lane, mark))
+      exam.expect(await comes(() => complaints(exam, offset).some((line) => line.includes(of)), soon), `not-logged ${kind}`, `the log says which repository GitHub failed for (${kind})`, complaints(exam, offset).slice(-6).join(' | ') || 'nothing', 'low')
+    }
+    exam.expect(await comes(() => complaints(exam, offset).some((line) => line.includes('Something went wrong')), soon), 'not-logged graphql', 'the log has the error that GitHub gave', complaints(exam, offset).slice(-6).join(' | ') || 'nothing', 'low')
+    const health = await exam.api('GET', '//healthz')
+    exam.expect(health.status === 200, 'daemon-down', 'the daemon outlives it', health.shown)
+    for (const [name, before] of known) {
+      const now = await onlyPull(exam, remember(world, name))
+      exam.expect(before === undefined || fits(now, { number: before.number, state: before.state, ci: before.ci, review: before.review }), `forgot ${name}`, `what is known of a pull request stays as it was (${name})`, `before ${shown(before)}, now ${shown(now)}`)
+    }
+  }],
+  '6.2 when GitHub is well again what changed is told, and one repository that is gone hides no other': [90, async (exam, world, lane) => {
+    const { github } = lane
+    needs(world, 'failed')
+    await github.heal()
+    await github.removeRepository('acme/quiet')
+    await github.push({ repo, number: 7 }, [build('green')])
+    for (const of of Object.keys(flaky)) await github.push({ repo: of, number: 1 }, [build('pending')])
+    await look(exam, world, lane)
+    const promised = 'when GitHub is well again, what changed is told; that one repository is gone meanwhile, for the token or for all, hides no other'
+    for (const name of ['red', ...Object.keys(flaky)]) {
+      // Where one is hidden all are: there is no need to wait for each.
+      if (!await expectPull(exam, world, name, 'hidden', `${promised} (${flaky[name]?.kind ?? 'the others'})`, { ci: name === 'red' ? 'passing' : 'pending' })) break
+    }
+  }],
+  ...goodManners,
+})
