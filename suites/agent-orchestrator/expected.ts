@@ -47,6 +47,8 @@ const known: readonly Known[] = [
   { step: '11 every answer in lane http-api', id: 'time-not-utc', until: 10.5 },
   { step: '11 every answer in lane orchestrators', id: 'cause-not-logged', until: 10 },
   { step: '11 every answer in lane orchestrators', id: 'time-not-utc', until: 10.5 },
+  // Of newer versions it is lastActivityAt, which the reaper writes in local time.
+  { step: '11 every answer in lane reaper', id: 'time-not-utc' },
   { step: '11 every answer in lane send', id: 'cause-not-logged', until: 10 },
   { step: '11 every answer in lane send', id: 'time-not-utc', until: 10.5 },
   { step: '11 every answer in lane spawn', id: 'cause-not-logged', until: 10 },
@@ -129,6 +131,7 @@ const known: readonly Known[] = [
 
 const knownWithGithub: readonly Known[] = [
   { step: '11 every answer in lane pr-claim', id: 'time-not-utc', until: 7 },
+  { step: '11 every answer in lane scm-failures', id: 'time-not-utc', until: 7 },
   { step: '11 every answer in lane scm-observer', id: 'cause-not-logged', until: 7 },
   { step: '11 every answer in lane scm-observer', id: 'time-not-utc', until: 7 },
   { step: '6.2 a red pull request is told to the agent once', id: 'control-characters', until: 7 },
