@@ -160,7 +160,7 @@ export const daemonChecks: AoChecks = {
     const again = await exam.daemon.start()
     exam.expect(again.exitCode === 0 && jsonOf(again).state === 'ready', 'start-after-crash', 'start recovers from a crash', showCli(again))
   }),
-  '1.1 a run file that is broken': aoCheck(30, async (exam) => {
+  '1.1 a run file that is broken': aoCheck(60, async (exam) => {
     await exam.daemon.stop()
     for (const [as, content] of [['half of JSON', '{"pid": 1'], ['empty', ''], ['a pid of somebody else', JSON.stringify({ pid: process.pid, port: exam.daemon.port, startedAt: '2026-01-01T00:00:00Z' })]] as const) {
       writeFileSync(exam.daemon.runFile, content)

@@ -91,7 +91,7 @@ async function prepare(exam: Exam, world: World, lane: LaneGitHub): Promise<void
 }
 
 export const prClaimChecks: AoChecks = gitHubChecks({
-  '8.1 claim-pr attaches an open pull request to a session': [60, async (exam, world, lane) => {
+  '8.1 claim-pr attaches an open pull request to a session': [90, async (exam, world, lane) => {
     await prepare(exam, world, lane)
     const session = await worker(exam, world)
     world.memory.set('claimer', session)

@@ -26,7 +26,7 @@ export function allChecks(name: string, { started = true, checks }: ChecksLane):
     ...(started && { [`1.1 a daemon for lane ${name}`]: aoCheck(30, startDaemon) }),
     ...checks,
     [`11 every answer in lane ${name}`]: aoCheck(10, judgeAnswers),
-    [`1.5 the daemon of lane ${name} ends and takes its sessions along`]: aoCheck(30, endDaemon),
+    [`1.5 the daemon of lane ${name} ends and takes its sessions along`]: aoCheck(60, endDaemon),
   }
 }
 
