@@ -105,6 +105,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     const paused = progress.includes('"type":"paused"') && !existsSync(paths.stop)
     const keep = place.kind === 'go on' || place.kind === 'again' || paused || options.keep === 'always' || (options.keep === 'failed' && failed) || (options.bootstrapOnly && anythingRan)
     if (keep && existsSync(root)) updateMarker(root, { kept: true })
+    if (!keep) endWhatWasNotAsked(paths.stop)
     const { leftovers, hostChanges, problems, progress: whole } = await tearDown({
       paths, made, results, ports, reservations: Object.values(reservations), owner, keep, anythingRan, janitor, leaveRunning: paused, host: { paths: hostPaths, before: hostBefore },
     })
@@ -115,6 +116,15 @@ export default async function setup(project: TestProject): Promise<() => Promise
     for (const [title, lines] of [['left behind', leftovers], ['changed outside the sandbox', hostChanges]] as const) {
       if (lines.length > 0) process.stderr.write(`\nclone-smoke: ${title}:\n${lines.map((line) => `  ${line}\n`).join('')}`)
     }
+  }
+}
+
+/** A lane that runs beside others and whose turn never came, for its tests were not chosen, begins nothing more. */
+function endWhatWasNotAsked(stop: string): void {
+  try {
+    writeFileSync(stop, 'the run has ended\n', { flag: 'wx' })
+  } catch {
+    // The run was stopped already, or there is no room: it ends with its worker.
   }
 }
 

@@ -36,6 +36,11 @@ export const scmFailureChecks: AoChecks = gitHubChecks({
     const known = new Map(await Promise.all(names.map(async (name) => [name, await onlyPull(exam, remember(world, name))] as const)))
     for (const [only, failure] of Object.entries(flaky)) await github.failOn({ ...failure, only: `/repos/${only}/` })
     await github.failOn({ route: 'graphql:pull-requests', kind: 'graphql-error', message: 'Something went wrong while executing your query.' })
+    // What has not changed is not asked for again.
+    await github.push({ repo, number: 7 }, [build('red', 'another failure')])
+    // One that AO finds and cannot ask more about: what it knows of it stays half.
+    await github.setPull({ repo: 'acme/quiet', number: 2, head: branchOf('found meanwhile'), checks: [build('green')] })
+    await spawnOn(exam, world, 'found meanwhile', 'quiet')
     const offset = exam.daemon.logText().length
     const mark = await look(exam, world, lane)
     world.memory.set('failed', 'yes')
