@@ -38,9 +38,9 @@ export const scmFailureChecks: AoChecks = gitHubChecks({
     await github.failOn({ route: 'graphql:pull-requests', kind: 'graphql-error', message: 'Something went wrong while executing your query.' })
     // What has not changed is not asked for again.
     await github.push({ repo, number: 7 }, [build('red', 'another failure')])
-    // One that AO finds and cannot ask more about: what it knows of it stays half.
-    await github.setPull({ repo: 'acme/quiet', number: 2, head: branchOf('found meanwhile'), checks: [build('green')] })
+    // One that AO finds and cannot ask more about: what it knows of it stays half. Its session first: a list is looked at when it changes.
     await spawnOn(exam, world, 'found meanwhile', 'quiet')
+    await github.setPull({ repo: 'acme/quiet', number: 2, head: branchOf('found meanwhile'), checks: [build('green')] })
     const offset = exam.daemon.logText().length
     const mark = await look(exam, world, lane)
     world.memory.set('failed', 'yes')

@@ -30,7 +30,7 @@ const request = z.object({
   /** The fake itself failed. */
   fault: z.string().optional(),
 })
-type GitHubRequest = z.infer<typeof request>
+export type GitHubRequest = z.infer<typeof request>
 
 const log = z.object({
   requests: z.array(request),

@@ -71,6 +71,8 @@ const control = createServer((request, response) => {
     }
   })
 })
+// Connections are ended by the client alone: one that the server ends too may be used just when it goes.
+control.keepAliveTimeout = 0
 
 const listen = (server, where) => new Promise((resolve, reject) => {
   server.once('error', reject)
