@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
 import { prClaimChecks } from '../checks/pr-claim.ts'
+import { scmFailureChecks } from '../checks/scm-failures.ts'
 import { scmObserverChecks } from '../checks/scm-observer.ts'
 import { allChecks, type AoChecks } from '../lanes/checks-lane.ts'
 import { examine, likeAo, type Examined, type LikeAo } from '../stand-ins/like-ao.ts'
@@ -7,6 +8,7 @@ import { countRounds } from './seen-by-ao.ts'
 
 const lanes = {
   'scm-observer': allChecks('scm-observer', { started: false, checks: scmObserverChecks }),
+  'scm-failures': allChecks('scm-failures', { started: false, checks: scmFailureChecks }),
   'pr-claim': allChecks('pr-claim', { started: false, checks: prClaimChecks }),
 } satisfies Readonly<Record<string, AoChecks>>
 
@@ -24,7 +26,7 @@ async function walk(lane: keyof typeof lanes, faults: readonly string[] = [], ti
   return examine(ao, lanes[lane], titles)
 }
 
-test.each(['scm-observer', 'pr-claim'] as const)('lane %s finds nothing wrong with a daemon that keeps its promises', async (lane) => {
+test.each(['scm-observer', 'scm-failures', 'pr-claim'] as const)('lane %s finds nothing wrong with a daemon that keeps its promises', async (lane) => {
   const { found, thrown } = await walk(lane)
   expect(thrown).toEqual([])
   expect(found.map(({ id, happened }) => `${id}: ${happened}`)).toEqual([])
@@ -44,10 +46,11 @@ const walks: readonly Walk[] = [
     lane: 'scm-observer', only: ['6'], finds: {
       'wrong-token': ['wrong-token'], 'no-user-agent': ['bad-request'], egress: ['egress'], 'always-passing': ['facts red'], 'no-pr-event': ['event pr_created'], 'raw-log': ['control-characters'], 'whole-log': ['whole-log'],
       'needs-log': ['not-told red without a log'], 'nudges-twice': ['told-twice'], 'nudges-again': ['told-again'], 'older-unseen': ['opened-before'], 'closed-untold': ['closed'], 'merged-lives': ['merged-lives'],
-      'threads-stay': ['still-unresolved', 'event resolved'], 'no-backfill': ['not-filled'], 'failure-unlogged': ['not-logged graphql'], 'failure-forgets': ['forgot red'], 'stops-at-failure': ['hidden'],
+      'threads-stay': ['still-unresolved', 'event resolved'], 'no-backfill': ['not-filled'],
       'disabled-unsaid': ['not-said gh empty', 'not-said gh fails'], 'asks-without-token': ['asked gh empty', 'asked gh absent'],
     },
   },
+  { lane: 'scm-failures', only: ['6'], finds: { 'failure-unlogged': ['not-logged graphql'], 'failure-forgets': ['forgot red'], 'stops-at-failure': ['hidden'] } },
   { lane: 'scm-observer', only: ['6.1', '6.4 after', '6.3 the token'], finds: { 'gh-unasked': ['gh-token', 'not-looked'] }, empty: true },
   { lane: 'scm-observer', only: ['6.1'], finds: { blind: ['not-asked'] }, empty: true },
   {
