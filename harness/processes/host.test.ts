@@ -53,8 +53,8 @@ test('has stdin at end of file, so that nothing waits for it', async () => {
 })
 
 test.each([
-  { how: 'its deadline', more: { deadlineMs: 300 }, cause: 'deadline' },
-  { how: 'silence', more: { silenceMs: 400 }, cause: 'silence' },
+  { how: 'its deadline', more: { deadlineMs: 2500 }, cause: 'deadline' },
+  { how: 'silence', more: { silenceMs: 2500 }, cause: 'silence' },
 ])('ends a process that ignores SIGTERM at $how and keeps what it said', async ({ more, cause }) => {
   const child = await createProcessHost(ledger()).start(command([fixture('ignores-sigterm')], more))
   const end = await child.ended

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
@@ -20,6 +20,8 @@ interface DaemonParts {
   readonly zellij?: string | undefined
   /** The sandbox's environment: its marker is what the run's end finds the daemon by. */
   readonly env: Readonly<Record<string, string>>
+  /** The sandbox's folder of logs and the daemon's name in it: its log is really there, and is kept with the results. */
+  readonly keptLog?: { readonly folder: string; readonly name: string }
   /** On top of all. */
   readonly more?: Readonly<Record<string, string>>
 }
@@ -43,10 +45,16 @@ export class Daemon {
   /** How its projects (by id and path) and sessions were made, for whoever wants to see by hand what was found. */
   readonly made = new Map<string, Made>()
 
-  constructor({ root, binary, port, terminal, zellij, env, more }: DaemonParts) {
+  /** Its log as a verdict names it. */
+  readonly logEvidence: string
+
+  constructor({ root, binary, port, terminal, zellij, env, keptLog, more }: DaemonParts) {
     this.root = root
     this.port = port
     for (const name of ['bin', 'home', 'tmp', 'run', 'data', 'tmux', 'gh']) mkdirSync(join(root, name), { recursive: true, mode: 0o700 })
+    this.logEvidence = keptLog ? `logs/${keptLog.name}` : this.log
+    // The log is made through the link by whoever writes first.
+    if (keptLog && lstatSync(this.log, { throwIfNoEntry: false }) === undefined) symlinkSync(join(keptLog.folder, keptLog.name), this.log)
     this.program = join(root, 'bin', 'ao')
     // Hooks call it by this name; a link would not do where AO looks at its own path.
     if (!existsSync(this.program)) symlinkSync(binary, this.program)

@@ -176,7 +176,7 @@ export class Exam {
         }).once('error', reject)
       })
       call.once('timeout', () => { call.destroy(new Error('no answer within 20 s')) })
-      call.once('error', (error) => { reject(fail('check-failed', `the daemon did not answer ${method} ${path}: ${error.message}`, { evidence: [this.daemon.log] })) })
+      call.once('error', (error) => { reject(fail('check-failed', `the daemon did not answer ${method} ${path}: ${error.message}`, { evidence: [this.daemon.logEvidence] })) })
       call.end(body)
     })
   }

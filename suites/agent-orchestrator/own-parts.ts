@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { excerpt } from '../../harness/redaction/excerpt.ts'
 import { fail, VerdictError } from '../../harness/verdict.ts'
 import type { Daemon } from './daemon.ts'
 import type { Exam } from './exam.ts'
@@ -12,7 +13,7 @@ const startError = /not found|cannot find|no such file|permission denied|SyntaxE
 /** @returns what died, for a verdict; undefined while all is sound */
 async function lookAtOwnParts(daemon: Daemon): Promise<string | undefined> {
   const error = existsSync(daemon.standInErrors) ? readFileSync(daemon.standInErrors, 'utf8').split('\n').find((line) => startError.test(line)) : undefined
-  if (error !== undefined) return `a recording agent stand-in did not start: ${error.trim().slice(0, 300)}`
+  if (error !== undefined) return `a recording agent stand-in did not start: ${excerpt(error.trim(), 300)}`
   const lost = await daemon.terminals.lost()
   return lost.length === 0 ? undefined : `the terminal server of ${daemon.root} died: ${daemon.terminals.kind} session ${lost.join(', ')} is gone, and nobody ended it`
 }
@@ -39,5 +40,5 @@ async function expectOwnParts(exam: Exam): Promise<void> {
   if (dead === undefined) return
   died.set(daemon, dead)
   exam.forget()
-  throw fail('harness-bug', dead, { evidence: [daemon.log], remedy: 'look who ended it, and run the lane again; what it found about AO from then on does not count' })
+  throw fail('harness-bug', dead, { evidence: [daemon.logEvidence], remedy: 'look who ended it, and run the lane again; what it found about AO from then on does not count' })
 }

@@ -40,7 +40,7 @@ export class LaneGitHub {
     const env = { ...this.env, ...more }
     exam.byHand(`${Object.entries(env).map(([name, value]) => `${name}=${value} `).join('')}ao start`)
     const started = await exam.daemon.start(env)
-    if (started.exitCode !== 0) throw fail('restart', `the daemon does not start: ${showCli(started)}`, { evidence: [exam.daemon.log] })
+    if (started.exitCode !== 0) throw fail('restart', `the daemon does not start: ${showCli(started)}`, { evidence: [exam.daemon.logEvidence] })
   }
 
   /** Stops the daemon and starts it again, which makes it look at GitHub at once. @returns the mark before */

@@ -85,7 +85,7 @@ async function look(context: StepContext, binary: string): Promise<{ terminal: C
 async function ask(context: StepContext, built: Pick<Built, 'binary' | 'can' | 'zellij'>): Promise<Capabilities> {
   const daemon = daemonOf(context, built, 'stranger')
   const started = await daemon.start()
-  if (started.exitCode !== 0) throw fail('restart', `the daemon does not start: ${started.stderr}`, { evidence: [daemon.log] })
+  if (started.exitCode !== 0) throw fail('restart', `the daemon does not start: ${started.stderr}`, { evidence: [daemon.logEvidence] })
   try {
     const { text } = await new Exam(daemon, new Seen(), 'capabilities', () => undefined).api('GET', '/openapi.yaml')
     const routes = routesIn(text)

@@ -42,7 +42,7 @@ interface ChecksLane {
 export function daemonOf({ paths, env, ports }: Pick<StepContext, 'paths' | 'env' | 'ports'>, built: Pick<Built, 'binary' | 'can' | 'zellij'>, name: string): Daemon {
   const port = ports[name]
   if (port === undefined) throw fail('harness-bug', `no port is reserved for the daemon ${name}`)
-  return new Daemon({ root: join(paths.root, 'd', name), binary: built.binary, port, terminal: built.can.terminal, zellij: built.zellij, env })
+  return new Daemon({ root: join(paths.root, 'd', name), binary: built.binary, port, terminal: built.can.terminal, zellij: built.zellij, env, keptLog: { folder: paths.logs, name: `daemon-${name}.log` } })
 }
 
 /** A lane that asks one daemon of its own many things. */
@@ -80,7 +80,7 @@ export function checksLane(name: string, proves: string, definition: ChecksLane)
 async function startDaemon(exam: Exam): Promise<void> {
   // How fast it starts is lane daemon's matter: here a busy machine is waited for.
   const started = await exam.daemon.ao(['start', '--json', '--log-file', exam.daemon.log, '--timeout', '25s'])
-  if (started.exitCode !== 0) throw fail('restart', `the daemon does not start: ${showCli(started)}`, { evidence: [exam.daemon.log] })
+  if (started.exitCode !== 0) throw fail('restart', `the daemon does not start: ${showCli(started)}`, { evidence: [exam.daemon.logEvidence] })
 }
 
 /** What must hold of every answer, whatever was asked. */
