@@ -100,6 +100,9 @@ export const promiseRecord = z.object({
   severity: z.enum(['high', 'low', 'unclear']), reproduce: z.string(), expected: z.boolean(),
 })
 
+/** A finding that was expected of the version and came no more. */
+export const staleFindingRecord = z.object({ lane: z.string(), step: z.string(), id: z.string() })
+
 const at = z.iso.datetime()
 const status = z.enum(['passed', 'failed', 'skipped'])
 
@@ -125,6 +128,7 @@ export const progressEvent = z.discriminatedUnion('type', [
   /** Something a person should know that is no failure: an adaptation, a collector that is not there, another attempt. */
   z.object({ type: z.literal('note'), at, text: z.string() }),
   promiseRecord.extend({ type: z.literal('finding'), at }),
+  staleFindingRecord.extend({ type: z.literal('stale-finding'), at }),
   /** The run stops for a person to do what the agent would do; the stack is left running. */
   z.object({ type: z.literal('paused'), at, lane: z.string(), stage: z.string(), file: z.string() }),
   z.object({ type: z.literal('lane-ended'), at, lane: z.string(), status, durationMs: z.number(), verdict: verdictRecord.optional(), reason: z.string().optional(),
@@ -197,6 +201,8 @@ export const runRecord = z.object({
   lanes: z.array(laneRecord),
   /** Promises that were not kept. */
   findings: z.array(promiseRecord).optional(),
+  /** Findings that were expected and came no more. */
+  staleFindings: z.array(staleFindingRecord).optional(),
   /** Errors that belong to no lane. */
   errors: z.array(z.string()),
   samples: z.array(sampleRecord.extend({ at: z.string() })).optional(),
@@ -234,6 +240,7 @@ export type ObservedCallRecord = z.infer<typeof observedCallRecord>
 export type ReceivedCallRecord = z.infer<typeof receivedCallRecord>
 export type StageRecord = z.infer<typeof stageRecord>
 export type PromiseRecord = z.infer<typeof promiseRecord>
+export type StaleFindingRecord = z.infer<typeof staleFindingRecord>
 export type StepRecord = z.infer<typeof stepRecord>
 export type LaneRecord = z.infer<typeof laneRecord>
 export type TestRecord = z.infer<typeof testRecord>

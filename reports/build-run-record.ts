@@ -1,4 +1,4 @@
-import { promiseRecord, type LaneRecord, type ProgressEvent, type RunRecord, type StepRecord, type TestRecord } from '../harness/record.ts'
+import { promiseRecord, staleFindingRecord, type LaneRecord, type ProgressEvent, type RunRecord, type StepRecord, type TestRecord } from '../harness/record.ts'
 
 /** What vitest says about the spec of one lane. */
 export interface LaneTests {
@@ -91,9 +91,10 @@ function laneRecordOf(
   }
 }
 
-function findingsIn(events: readonly ProgressEvent[]): Pick<RunRecord, 'findings'> {
+function findingsIn(events: readonly ProgressEvent[]): Pick<RunRecord, 'findings' | 'staleFindings'> {
   const findings = events.flatMap((event) => event.type === 'finding' ? [promiseRecord.parse(event)] : [])
-  return findings.length > 0 ? { findings } : {}
+  const staleFindings = events.flatMap((event) => event.type === 'stale-finding' ? [staleFindingRecord.parse(event)] : [])
+  return { ...(findings.length > 0 && { findings }), ...(staleFindings.length > 0 && { staleFindings }) }
 }
 
 function reasonOf(reason: string | undefined, status: LaneRecord['status']): { reason?: string } {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { PromiseRecord, RunRecord } from '../harness/record.ts'
-import { findingsMarkdown, findingsOf, staleOf } from './findings.ts'
+import { findingsMarkdown, findingsOf } from './findings.ts'
 
 const check = (name: string, status: 'passed' | 'failed'): RunRecord['lanes'][number]['steps'][number] => ({
   name, kind: 'check', status, startedAt: '', durationMs: 1, budgetMs: 1, logs: [],
@@ -18,9 +18,11 @@ test('a run without checks has nothing to tell', () => {
   expect(findingsOf(record([{ ...check('1', 'passed'), kind: 'step' }]))).toBeUndefined()
 })
 
-test('a finding that came no more is told by its check', () => {
-  const stale = { ...check('4 mended', 'failed'), verdict: { class: 'check-failed' as const, diagnosis: 'expected and not found: a, b c', evidence: [] } }
-  expect(staleOf(record([check('3 slow', 'failed'), stale]))).toEqual([{ lane: 'a', step: '4 mended', id: 'a' }, { lane: 'a', step: '4 mended', id: 'b c' }])
+test('a finding that came no more is told as such: its check was judged, and what it is called is nothing to be read out of a sentence', () => {
+  const staleFindings = [{ lane: 'a', step: '4 mended', id: 'b, c' }]
+  const findings = findingsOf({ ...record([check('3 slow', 'failed'), check('4 mended', 'failed')]), staleFindings })
+  expect(findings).toMatchObject({ stale: staleFindings, worked: [], notJudged: [{ check: '3 slow' }] })
+  expect(findings && findingsMarkdown(findings)).toMatch(/### Expected, and not found any more\n\n- 4 mended: b, c\n/)
 })
 
 test('each check worked, broke or could not be judged, and the text names all three', () => {

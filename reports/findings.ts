@@ -1,4 +1,4 @@
-import type { PromiseRecord, RunRecord } from '../harness/record.ts'
+import type { PromiseRecord, RunRecord, StaleFindingRecord } from '../harness/record.ts'
 
 /** What of a run is told to the people whose promises were checked; undefined where a run has no checks. */
 export interface Findings {
@@ -8,33 +8,20 @@ export interface Findings {
   /** Names of the checks without a finding. */
   readonly worked: readonly string[]
   readonly findings: readonly PromiseRecord[]
+  /** Those that were expected and came no more. */
+  readonly stale: readonly StaleFindingRecord[]
   /** Checks that could not be judged, and why: these are no findings. */
   readonly notJudged: readonly { readonly check: string; readonly why: string }[]
-}
-
-/** A finding that was expected of the version and came no more. */
-export interface StaleFinding {
-  readonly lane: string
-  readonly step: string
-  readonly id: string
-}
-
-/** The findings of a run that came no more, as the verdicts of its checks name them. */
-export function staleOf(record: RunRecord): StaleFinding[] {
-  return record.lanes.flatMap(({ name: lane, steps }) => steps.flatMap(({ name: step, verdict }) => {
-    const [, ids] = /^expected and not found: ([^\n]*)/.exec(verdict?.diagnosis ?? '') ?? []
-    return ids === undefined ? [] : ids.split(', ').map((id) => ({ lane, step, id }))
-  }))
 }
 
 /** Collects the findings of a run, in the order of its checks. */
 export function findingsOf(record: RunRecord): Findings | undefined {
   const checks = record.lanes.flatMap(({ name, steps }) => steps.filter(({ kind }) => kind === 'check').map((step) => ({ lane: name, step })))
-  const findings = record.findings ?? []
+  const { findings = [], staleFindings: stale = [] } = record
   if (checks.length === 0 && findings.length === 0) return undefined
-  const silent = checks.filter(({ lane, step }) => !findings.some((finding) => finding.lane === lane && finding.step === step.name))
+  const silent = checks.filter(({ lane, step }) => ![...findings, ...stale].some((finding) => finding.lane === lane && finding.step === step.name))
   return {
-    run: record.run, suite: record.suite, versions: record.facts, findings,
+    run: record.run, suite: record.suite, versions: record.facts, findings, stale,
     worked: silent.filter(({ step }) => step.status === 'passed').map(({ step }) => step.name),
     notJudged: silent.filter(({ step }) => step.status !== 'passed').map(({ step }) => ({
       check: step.name, why: step.verdict ? `${step.verdict.class}: ${step.verdict.diagnosis.split('\n')[0] ?? ''}` : step.reason ?? step.status,
@@ -45,7 +32,7 @@ export function findingsOf(record: RunRecord): Findings | undefined {
 const titles = { high: 'What broke', low: 'What broke, of less weight', unclear: 'What was unclear' } as const
 
 /** The findings as a text that can be pasted as a reply where the promises stand. */
-export function findingsMarkdown({ run, suite, versions, worked, findings, notJudged }: Findings): string {
+export function findingsMarkdown({ run, suite, versions, worked, findings, stale, notJudged }: Findings): string {
   const weights = ['high', 'low', 'unclear'] as const
   const versionLines = Object.entries(versions).filter(([name]) => /^(version|source|platform)\b/.test(name)).map(([name, value]) => `- ${name}: ${value}`)
   return [
@@ -56,6 +43,7 @@ export function findingsMarkdown({ run, suite, versions, worked, findings, notJu
       const these = findings.filter(({ severity }) => severity === weight)
       return these.length === 0 ? [] : ['', `### ${titles[weight]}`, ...these.flatMap(findingLines)]
     }),
+    ...(stale.length > 0 ? ['', '### Expected, and not found any more', '', ...stale.map(({ step, id }) => `- ${oneLine(step)}: ${oneLine(id)}`)] : []),
     ...(notJudged.length > 0 ? ['', '### Not judged', '', ...notJudged.map(({ check, why }) => `- ${oneLine(check)}: ${oneLine(why)}`)] : []),
     '',
   ].join('\n')

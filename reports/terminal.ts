@@ -44,6 +44,8 @@ export function progressLines(event: ProgressEvent, paint: Paint): string[] {
       return [`  ${paint.faint('!')} ${stepLabel(event.step)}${elapsed(event.elapsedMs, event.budgetMs)}   ${paint.faint('half of its budget is gone')}`]
     case 'note':
       return titled('  note', '', event.text, paint.faint)
+    case 'stale-finding':
+      return titled('  ! expected and not found', '', event.id, paint.bad)
     case 'finding':
       return event.expected
         ? titled('  ! known', '', `${event.section} ${event.id}`, paint.faint)

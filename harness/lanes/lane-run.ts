@@ -242,7 +242,7 @@ export class LaneRun {
       // Work that does not listen may come back late, and must not pass for that.
       if (time.isUp) over.abort(overBudget)
       context.signal.throwIfAborted()
-      expectTheseFindings(found, this.#around.expected.filter(({ step }) => step === name))
+      expectTheseFindings(found, this.#around.expected.filter(({ step }) => step === name), (id) => { recorder.add({ type: 'stale-finding', lane: this.lane.name, step: name, id }) })
       await this.#around.afterEachStep({ ...context, signal: stopped }, name)
       await finish({ status: 'passed' })
       return value
@@ -329,10 +329,15 @@ function foundCause({ diagnosis, remedy }: Verdict, { finding, remedy: better }:
   return { diagnosis: finding === undefined || diagnosis.includes(finding) ? diagnosis : `${finding}; ${diagnosis}`, remedy: remedy ?? better }
 }
 
-/** @throws VerdictError when a finding came that nobody expects, or one that is expected came no more */
-function expectTheseFindings(found: readonly Finding[], expected: readonly ExpectedFinding[]): void {
+/**
+ * Compares what was found with what is expected.
+ * @param tell hears of each that is expected and came no more
+ * @throws VerdictError when a finding came that nobody expects, or one that is expected came no more
+ */
+function expectTheseFindings(found: readonly Finding[], expected: readonly ExpectedFinding[], tell: (stale: string) => void): void {
   const fresh = found.filter(({ id }) => !expected.some((entry) => entry.id === id))
   const stale = expected.filter(({ id, sometimes }) => sometimes !== true && !found.some((finding) => finding.id === id))
+  for (const { id } of stale) tell(id)
   const [first] = fresh
   if (first) throw fail('check-failed', `${first.id}: promised: ${first.promised}; happened: ${first.happened}${fresh.length > 1 ? `; and ${fresh.slice(1).map(({ id }) => id).join(', ')}` : ''}`)
   if (stale.length > 0) {

@@ -23,6 +23,7 @@ import type { SandboxView, StackDescription } from '../stack/stack.ts'
 import type { SnapshotRecord } from '../record.ts'
 import { restartStep, type AnyLane, type AnySuite, type StepContext } from '../suite.ts'
 import { fail, VerdictError, withConsequences, type Verdict } from '../verdict.ts'
+import { excerpt } from '../redaction/excerpt.ts'
 import { attemptGraceMs, budgetMsOf, diagnosisMs } from './budget.ts'
 import { LaneRun, type LaneSurroundings } from './lane-run.ts'
 import { loweredLimit, withLoweredLimit, type FailedStep } from './lowered-limit.ts'
@@ -33,7 +34,6 @@ import { routeBetween } from './route.ts'
 import type { RunInfo } from './run-info.ts'
 import { runStage } from './run-stage.ts'
 import { takeSnapshot } from './snapshot.ts'
-import { excerpt } from '../redaction/excerpt.ts'
 
 /** How often the worker looks whether it is to stop: a signal may reach the main process alone. Milliseconds. */
 const stopPollMs = 100

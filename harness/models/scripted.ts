@@ -6,9 +6,9 @@ import { dirname } from 'node:path'
 import { z } from 'zod'
 import type { ModelEndpoint } from '../agents/agent.ts'
 import type { Redactor } from '../redaction/redactor.ts'
+import { excerpt } from '../redaction/excerpt.ts'
 import { readOfferedTools, type OfferedTools } from './offered-tools.ts'
 import { assistantMessage, functionCall, responseCompleted, responseCreated, serverSentEvents, type ToolName } from './responses.ts'
-import { excerpt } from '../redaction/excerpt.ts'
 
 /** One MCP call that the model asks the agent to make. */
 export interface ScriptCall {

@@ -3,6 +3,7 @@ import { dirname, relative, resolve } from 'node:path'
 import { escapePath } from 'tinyglobby'
 import { Redactor } from '../redaction/redactor.ts'
 import { isSecretName } from '../redaction/secrets.ts'
+import { excerpt, excerptOfEnd } from '../redaction/excerpt.ts'
 import { knownCause, type Findings } from './known-cause.ts'
 import { readLogTails, type LogTail } from './log-tails.ts'
 import { examinePm2, type Pm2Daemon } from './pm2.ts'
@@ -10,7 +11,6 @@ import { describeHolder, portHolders, type PortHolder } from './ports.ts'
 import { probeInitialize, type InitializeProbe } from './probe.ts'
 import { detailsOf, type ProcessDetails } from './process-details.ts'
 import type { SandboxView, StackDescription } from './stack.ts'
-import { excerpt, excerptOfEnd } from '../redaction/excerpt.ts'
 
 /**
  * Bounds: the whole, what is left for writing, one probe, pm2's answer (milliseconds); the part of the whole in which

@@ -1,13 +1,13 @@
 import { statSync } from 'node:fs'
 import { basename, isAbsolute, relative, resolve } from 'node:path'
 import { readProcess } from '../processes/table.ts'
+import { excerpt } from '../redaction/excerpt.ts'
 import { readTail } from './log-tails.ts'
 import { homeOfDaemon, type Pm2App, type Pm2Daemon } from './pm2.ts'
 import { describeHolder, type PortHolder } from './ports.ts'
 import type { InitializeProbe } from './probe.ts'
 import { familyOf, type ProcessDetails } from './process-details.ts'
 import type { SandboxView, StackDescription } from './stack.ts'
-import { excerpt } from '../redaction/excerpt.ts'
 
 /** What was found of a stack; a part that failed is undefined. */
 export interface Findings {

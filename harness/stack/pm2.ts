@@ -7,8 +7,8 @@ import { stripVTControlCharacters } from 'node:util'
 import { z } from 'zod'
 import { commandOf, isAlive, readProcess, readProcesses, type ProcessInfo } from '../processes/table.ts'
 import { endProcesses } from '../sandbox/finish.ts'
-import { environmentOf, familyOf, stateOf } from './process-details.ts'
 import { excerpt } from '../redaction/excerpt.ts'
+import { environmentOf, familyOf, stateOf } from './process-details.ts'
 
 /** One row of pm2's table. */
 export interface Pm2App {

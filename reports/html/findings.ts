@@ -1,5 +1,5 @@
-import type { PromiseRecord } from '../../harness/record.ts'
-import { findingsOf, staleOf, type StaleFinding } from '../findings.ts'
+import type { PromiseRecord, StaleFindingRecord } from '../../harness/record.ts'
+import { findingsOf } from '../findings.ts'
 import { html, type Html } from './html.ts'
 import { count } from './numbers.ts'
 import { command, type Page } from './parts.ts'
@@ -11,8 +11,7 @@ const severities: Readonly<Record<PromiseRecord['severity'], string>> = { high: 
 
 /** Promises that were not kept, the new ones first and open; boxes to tick choose which are shown, without a script. */
 export function findingsPart({ record }: Page): Html {
-  const findings = findingsOf(record)?.findings ?? []
-  const stale = staleOf(record)
+  const { findings = [], stale = [] } = findingsOf(record) ?? {}
   const of: Readonly<Record<Kind, readonly Html[]>> = {
     new: findings.filter(({ expected }) => !expected).map((finding) => findingPart(finding, 'new')),
     known: findings.filter(({ expected }) => expected).map((finding) => findingPart(finding, 'known')),
@@ -34,5 +33,5 @@ function findingPart({ section, id, promised, happened, severity, reproduce, lan
 ${reproduce !== '' && command('To see it', reproduce)}</details>`
 }
 
-const stalePart = ({ lane, step, id }: StaleFinding): Html =>
+const stalePart = ({ lane, step, id }: StaleFindingRecord): Html =>
   html`<div class="promise stale"><p>${kindTag('stale')} <strong>${id}</strong></p><p class="hint">${step}, in lane ${lane}, did not find it: look whether it is mended, then take it out of the expected findings.</p></div>`

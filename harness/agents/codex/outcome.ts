@@ -1,8 +1,8 @@
 import type { AgentOutcome } from '../agent.ts'
 import type { ProcessEnd } from '../../processes/process.ts'
+import { excerpt } from '../../redaction/excerpt.ts'
 import { readStderr, type StderrFacts } from './stderr.ts'
 import type { Transcript } from './transcript.ts'
-import { excerpt } from '../../redaction/excerpt.ts'
 
 /** Everything one Codex process left behind. */
 export interface CodexEvidence {
