@@ -19,11 +19,13 @@ export const stackName = 'stelae'
 /** The MCP address of the sandbox's proxy. */
 export const urlOf = (ports: StepContext['ports']): string => `http://127.0.0.1:${ports.proxy}/mcp`
 
-/** Starts the stack by its own script. How it is stopped is registered first. */
+/**
+ * Starts the stack by its own script. The sweep of the sandbox ends it: `pm2 kill` would wait three seconds for what
+ * carries the marker all the same.
+ */
 export async function startStack(context: StepContext, flags: readonly string[]): Promise<void> {
-  const { paths, ports, restart, undo } = context
+  const { paths, ports, restart } = context
   const places = placesIn(paths)
-  undo({ name: 'stop the stack', file: join(places.bin, 'pm2'), args: ['kill'], cwd: paths.root, whilePidFile: join(places.pm2Home, 'pm2.pid') })
   await restart({
     command: { file: join(places.stelae, 'scripts/run_restart_stelae.sh'), args: flags, cwd: places.stelae },
     port: 'proxy', url: urlOf(ports),
