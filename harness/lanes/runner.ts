@@ -337,7 +337,8 @@ export class LaneRunner {
 
   async #setUp(lane: AnyLane): Promise<void> {
     await this.#aloneFor(lane)
-    await this.#look(lane, 'before')
+    // What resumes a sandbox finds no stack: there is nothing to look at yet.
+    if (lane.name !== resumeLane) await this.#look(lane, 'before')
     this.#start(lane, 'set-up')
     await this.conclude(lane.name, [])
   }

@@ -73,7 +73,12 @@ export async function preparePlan(project: TestProject): Promise<Plan> {
   checkCanHold(variableOf('results'), options.results)
   checkSpecs(join(project.config.root, 'suites', options.suite), suite)
   const facts: Record<string, string> = { 'version.node': process.version, 'version.vitest': project.vitest.version }
-  for (const prerequisite of suite.prerequisites) facts[`version.${prerequisite.name}`] = await prerequisite.find(process.env)
+  const found = await Promise.allSettled(suite.prerequisites.map(async ({ name, find }) => [`version.${name}`, await find(process.env)] as const))
+  for (const result of found) {
+    if (result.status === 'rejected') throw result.reason
+    const [name, version] = result.value
+    facts[name] = version
+  }
   const needsAgent = suite.lanes.some(({ steps }) => Object.values(steps).some(({ kind }) => kind === 'stage'))
   const agentFile = needsAgent || options.agentBin !== undefined ? findAgent(options.agentBin) : ''
   if (options.agentHome !== undefined) checkAgentSettings(options.agentHome)

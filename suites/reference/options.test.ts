@@ -91,5 +91,6 @@ test('a clone that is behind its source is not gone on with, unless that is aske
   expect((await whole('bundle-tools.smoke', { ...env, SMOKE_REUSE: '1' }, 2)).output()).toMatch(/outdated: .*proxy[^]*SMOKE_FORCE_OUTDATED=1/)
   const forced = await whole('bundle-tools.smoke', { ...env, SMOKE_REUSE: '1', SMOKE_FORCE_OUTDATED: '1' })
   expect(forced.record().notes.join('\n')).toMatch(/proxy/)
+  expect(forced.record().notes.join('\n')).not.toMatch(/looked like before lane resume/)
   expect(forced.record().lanes.map(({ name, status }) => `${name} ${status}`)).toEqual(['resume passed', 'bundle-tools passed'])
 })
