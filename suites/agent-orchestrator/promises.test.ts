@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { Finding } from '../../harness/suite.ts'
 import { flagsIn, routesIn } from './capabilities.ts'
 import { cdcChecks } from './checks/cdc.ts'
@@ -6,27 +6,27 @@ import { daemonChecks } from './checks/daemon.ts'
 import { hookChecks } from './checks/hooks.ts'
 import { httpChecks } from './checks/http-api.ts'
 import { projectChecks } from './checks/projects.ts'
+import { reaperChecks } from './checks/reaper.ts'
 import { sendChecks } from './checks/send.ts'
 import { spawnChecks } from './checks/spawn.ts'
+import { countingRounds } from './comes.ts'
 import { allChecks, type AoChecks } from './lanes/checks-lane.ts'
 import * as ours from './stand-ins/like-ao.ts'
 
 /** What the daemon of ours does not do, rename and restore and the like, is not among these checks. */
 const checks: AoChecks = { ...daemonChecks, ...projectChecks, ...spawnChecks, ...sendChecks, ...hookChecks, ...cdcChecks, ...httpChecks, ...allChecks('x', { checks: {} }) }
 
-let ao: ours.LikeAo | undefined
-afterEach(async () => {
-  await ao?.remove()
-  ao = undefined
-})
-
-/** Runs checks against the daemon of ours with a fault, and tells what they find. */
+/** Runs checks against a daemon of ours with a fault, and tells what they find. */
 async function examine(titles: readonly string[], fault = '', started = true): Promise<Finding[]> {
-  ao = await ours.likeAo(fault)
-  if (started) await ours.startLikeAo(ao)
-  const { found, thrown } = await ours.examine(ao, checks, titles)
-  expect(thrown).toEqual([])
-  return found
+  const ao = await ours.likeAo(fault)
+  try {
+    if (started) await ours.startLikeAo(ao)
+    const { found, thrown } = await ours.examine(ao, checks, titles)
+    expect(thrown).toEqual([])
+    return found
+  } finally {
+    await ao.remove()
+  }
 }
 
 const refusals = '3.1 what cannot be spawned is refused, and leaves nothing'
@@ -35,7 +35,7 @@ const answers = '11 every answer in lane x'
 const stop = '1.5 the daemon of lane x ends and takes its sessions along'
 const addWrong = '2.1 add refuses what is no new repository, and registers nothing'
 
-test('a daemon that keeps its promises gives no finding', async () => {
+test.concurrent('a daemon that keeps its promises gives no finding', async () => {
   const found = await examine([
     '1.2 status: ready',
     refusals, '3.1 a branch that another session has', '3.1 the terminal program fails', '3.1 the program of the agent is not there', '3.3 harness codex', '3.7 kill of what is not there',
@@ -47,17 +47,17 @@ test('a daemon that keeps its promises gives no finding', async () => {
   expect(found.map(({ id, happened }) => `${id}: ${happened}`)).toEqual([])
 }, 300_000)
 
-test('a daemon that registers as promised gives no finding', async () => {
+test.concurrent('a daemon that registers as promised gives no finding', async () => {
   const found = await examine(['2.1 add registers a clone with its origin', addWrong, '2.1 add takes every legal repository, and tells its default branch', '2.1 add at the same time registers once'])
   expect(found.map(({ id, happened }) => `${id}: ${happened}`)).toEqual([])
 }, 300_000)
 
-test('start, crash and restart of a daemon that keeps its promises give no finding', async () => {
+test.concurrent('start, crash and restart of a daemon that keeps its promises give no finding', async () => {
   const found = await examine(['1.1 start: ready, and the run file says the same', '1.1 a second start finds the first', '1.5 kill -9: the status says so, and start recovers', '1.1 a run file that is broken', '1.1 the port is taken'], '', false)
   expect(found.map(({ id, happened }) => `${id}: ${happened}`)).toEqual([])
 }, 300_000)
 
-test.each([
+test.concurrent.each([
   { fault: 'opaque-500', titles: [refusals, answers], finds: ['5xx POST /sessions: an unknown project', 'cause-not-logged'] },
   { fault: 'leaves-row', titles: [refusals], finds: ['leftover rows POST /sessions: an illegal branch'] },
   { fault: 'leaves-worktree', titles: [refusals], finds: ['leftover worktrees POST /sessions: an unknown harness'] },
@@ -90,7 +90,26 @@ test.each([
   for (const id of finds) expect(ids).toContain(id)
 }, 180_000)
 
-test('a finding says how to see it by hand', async () => {
+test.concurrent.each([
+  { fault: '', finds: [] },
+  { fault: 'never-reaps', finds: ['not-reaped', 'waiting-not-reaped'] },
+  { fault: 'spares-waiting', finds: ['waiting-not-reaped'] },
+  { fault: 'reaps-living', finds: ['reaped-alive'] },
+  { fault: 'reaps-unsaid', finds: ['no-reason'] },
+  { fault: 'reaped-idle', finds: ['reaped-activity', 'reaped-activity'] },
+])('a reaper with the fault "$fault" gives exactly these findings: $finds', async ({ fault, finds }) => {
+  const ao = await ours.likeAo(fault, { AO_LIKE_REAP: '300' })
+  try {
+    await ours.startLikeAo(ao)
+    const { found, thrown } = await countingRounds(ao.rounds, () => ours.examine(ao, reaperChecks))
+    expect(thrown).toEqual([])
+    expect(found.map(({ id }) => id)).toEqual(finds)
+  } finally {
+    await ao.remove()
+  }
+}, 180_000)
+
+test.concurrent('a finding says how to see it by hand', async () => {
   const [finding] = await examine(['3.7 kill of what is not there'], 'kills-unknown')
   expect(finding).toMatchObject({ section: '3.7', promised: 'an unknown session: is refused' })
   expect(finding?.reproduce).toContain('curl -i -X POST "http://127.0.0.1:$AO_PORT/api/v1/sessions/nobody-1/kill"')

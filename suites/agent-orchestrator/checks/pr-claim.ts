@@ -1,6 +1,7 @@
+import { comes } from '../comes.ts'
 import type { Failure } from '../github/client.ts'
 import { gitHubChecks, type LaneGitHub } from '../github/lane.ts'
-import { comes, eventsOf, pullsIn, pullsOf } from '../github/seen-by-ao.ts'
+import { eventsOf, pullsIn, pullsOf } from '../github/seen-by-ao.ts'
 import { isRecord, showCli, type Answer, type CallOptions, type Exam } from '../exam.ts'
 import type { AoChecks } from '../lanes/checks-lane.ts'
 import type { World } from '../world.ts'

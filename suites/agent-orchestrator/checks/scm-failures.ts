@@ -1,6 +1,6 @@
+import { comes } from '../comes.ts'
 import type { Failure } from '../github/client.ts'
 import { gitHubChecks } from '../github/lane.ts'
-import { comes } from '../github/seen-by-ao.ts'
 import type { AoChecks } from '../lanes/checks-lane.ts'
 import { asked, branchOf, build, complaints, expectPull, fits, goodManners, look, needs, onlyPull, remember, repo, shown, soon, spawnOn, tick } from './scm.ts'
 

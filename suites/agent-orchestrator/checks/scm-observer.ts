@@ -1,6 +1,7 @@
+import { comes } from '../comes.ts'
 import { describeRequest, tokenHash, type GitHubRequest, type PullFacts } from '../github/client.ts'
 import { gitHubChecks, type LaneGitHub } from '../github/lane.ts'
-import { comes, eventsOf, heard, timesHeard, type AoPull } from '../github/seen-by-ao.ts'
+import { eventsOf, heard, timesHeard, type AoPull } from '../github/seen-by-ao.ts'
 import { isRecord, type Exam } from '../exam.ts'
 import type { AoChecks } from '../lanes/checks-lane.ts'
 import { sessionOf, type World } from '../world.ts'

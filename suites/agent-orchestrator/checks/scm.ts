@@ -1,7 +1,8 @@
+import { comes } from '../comes.ts'
 import { describeRequest, type Check } from '../github/client.ts'
 import type { GitHubWork, LaneGitHub } from '../github/lane.ts'
 import { fail } from '../../../harness/verdict.ts'
-import { comes, pullsOf, type AoPull } from '../github/seen-by-ao.ts'
+import { pullsOf, type AoPull } from '../github/seen-by-ao.ts'
 import type { Exam } from '../exam.ts'
 import type { World } from '../world.ts'
 

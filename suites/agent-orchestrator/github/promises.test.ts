@@ -1,10 +1,10 @@
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { prClaimChecks } from '../checks/pr-claim.ts'
 import { scmFailureChecks } from '../checks/scm-failures.ts'
 import { scmObserverChecks } from '../checks/scm-observer.ts'
+import { countingRounds } from '../comes.ts'
 import { allChecks, type AoChecks } from '../lanes/checks-lane.ts'
-import { examine, likeAo, type Examined, type LikeAo } from '../stand-ins/like-ao.ts'
-import { countRounds } from './seen-by-ao.ts'
+import { examine, likeAo, type Examined } from '../stand-ins/like-ao.ts'
 
 const lanes = {
   'scm-observer': allChecks('scm-observer', { started: false, checks: scmObserverChecks }),
@@ -12,21 +12,18 @@ const lanes = {
   'pr-claim': allChecks('pr-claim', { started: false, checks: prClaimChecks }),
 } satisfies Readonly<Record<string, AoChecks>>
 
-let ao: LikeAo | undefined
-afterEach(async () => {
-  countRounds(undefined)
-  await ao?.remove()
-  ao = undefined
-})
-
-/** Walks a lane, or some of its checks, with the daemon of ours, which breaks these promises. */
+/** Walks a lane, or some of its checks, with a daemon of ours, which breaks these promises. */
 async function walk(lane: keyof typeof lanes, faults: readonly string[] = [], titles = Object.keys(lanes[lane])): Promise<Examined> {
-  ao = await likeAo(faults.join(','))
-  if (faults.length > 0) countRounds(ao.rounds)
-  return examine(ao, lanes[lane], titles)
+  const ao = await likeAo(faults.join(','))
+  const work = (): Promise<Examined> => examine(ao, lanes[lane], titles)
+  try {
+    return await (faults.length > 0 ? countingRounds(ao.rounds, work) : work())
+  } finally {
+    await ao.remove()
+  }
 }
 
-test.each(['scm-observer', 'scm-failures', 'pr-claim'] as const)('lane %s finds nothing wrong with a daemon that keeps its promises', async (lane) => {
+test.concurrent.each(['scm-observer', 'scm-failures', 'pr-claim'] as const)('lane %s finds nothing wrong with a daemon that keeps its promises', async (lane) => {
   const { found, thrown } = await walk(lane)
   expect(thrown).toEqual([])
   expect(found.map(({ id, happened }) => `${id}: ${happened}`)).toEqual([])
@@ -67,7 +64,7 @@ const walks: readonly Walk[] = [
   },
 ]
 
-test.each(walks.map((walk) => ({ ...walk, faults: Object.keys(walk.finds).join(', ') })))('lane $lane finds $faults', async ({ lane, finds, only, empty, faults }) => {
+test.concurrent.each(walks.map((walk) => ({ ...walk, faults: Object.keys(walk.finds).join(', ') })))('lane $lane finds $faults', async ({ lane, finds, only, empty, faults }) => {
   const titles = Object.keys(lanes[lane]).filter((title) => [...only, '0 GitHub'].some((beginning) => title.startsWith(beginning)))
   const { found, thrown } = await walk(lane, [faults.replaceAll(' ', ''), ...(empty === true ? ['no-terminals'] : [])], titles)
   const ids = found.map(({ id }) => id)

@@ -1,5 +1,4 @@
 import { get } from 'node:http'
-import { setTimeout as delay } from 'node:timers/promises'
 import { agentEvents } from '../agents.ts'
 import type { Daemon } from '../daemon.ts'
 import { isRecord, type Exam } from '../exam.ts'
@@ -66,28 +65,4 @@ export function eventsOf(daemon: Daemon): Promise<AoEvent[]> {
       reject(error)
     })
   })
-}
-
-/** How often a daemon whose rounds are counted may come round before a wait is given up. */
-const enoughRounds = 3
-let rounds: (() => number) | undefined
-
-/** From now on `comes` gives up when the observer has come round often enough, too. For tests: AO tells nobody how often it has. */
-export function countRounds(count: (() => number) | undefined): void {
-  rounds = count
-}
-
-/**
- * Looks until something is as it should be.
- * @param deadlineMs milliseconds
- * @returns whether it came
- */
-export async function comes(look: () => Promise<boolean> | boolean, deadlineMs: number): Promise<boolean> {
-  const deadline = performance.now() + deadlineMs
-  const last = rounds && rounds() + enoughRounds
-  for (;;) {
-    if (await look()) return true
-    if (performance.now() >= deadline || (rounds && last !== undefined && rounds() >= last)) return false
-    await delay(150)
-  }
 }

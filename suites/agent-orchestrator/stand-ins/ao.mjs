@@ -160,6 +160,21 @@ function daemon() {
     state, broken, Refused, happen, save, git, warn: (text) => { process.stderr.write(`level=WARN msg=${JSON.stringify(text)}\n`) },
     tell: (session, text) => { quietly(() => paste(session.id, text)) }, end: (session) => { setActivity(session, 'exited') }, onTick: () => { appendFileSync(join(data, 'ticks'), '.') },
   })
+  /** Ends sessions whose terminal is gone. */
+  const reap = async (everyMs) => {
+    for (;;) {
+      await delay(everyMs)
+      const living = quietly(() => zellij('list-sessions', '--no-formatting')) ?? ''
+      for (const session of state.sessions.filter((one) => !one.isTerminated)) {
+        const lives = living.split('\n').some((line) => line.startsWith(`${session.id} `) && !line.includes('(EXITED'))
+        if ((lives && !broken('reaps-living')) || broken('never-reaps') || (broken('spares-waiting') && session.activity.state === 'waiting_input')) continue
+        if (!broken('reaps-unsaid')) session.reason = 'reaped: its terminal is gone'
+        if (broken('reaped-idle')) session.isTerminated = true
+        else setActivity(session, 'exited')
+      }
+      appendFileSync(join(data, 'ticks'), '.')
+    }
+  }
   const routes = {
     'GET /projects': () => [200, { projects: state.projects.toSorted((a, b) => a.id < b.id ? -1 : 1) }],
     'POST /projects': (_ids, body) => [201, { project: addProject(body) }],
@@ -278,6 +293,7 @@ function daemon() {
     writeFileSync(`${runFile}.new`, JSON.stringify({ pid: process.pid, port: Number(AO_PORT), startedAt: new Date().toISOString() }))
     renameSync(`${runFile}.new`, runFile)
     if (process.env.HTTPS_PROXY) void pulls.observe()
+    if (process.env.AO_LIKE_REAP) void reap(Number(process.env.AO_LIKE_REAP))
   })
   server.on('error', (error) => {
     process.stderr.write(`port ${AO_PORT}: ${error.message}\n`)

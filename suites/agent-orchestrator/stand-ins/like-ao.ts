@@ -19,21 +19,24 @@ const program = fileURLToPath(new URL('ao.mjs', import.meta.url))
 export interface LikeAo {
   readonly daemon: Daemon
   readonly world: World
-  /** How often its observer of pull requests has come round. */
+  /** How often its observer of pull requests, or its reaper, has come round. */
   readonly rounds: () => number
   /** Ends it and all it made. */
   readonly remove: () => Promise<void>
 }
 
-/** @param faults promises it is to break, by the names in ao.mjs and pull-requests.mjs, with commas between */
-export async function likeAo(faults = ''): Promise<LikeAo> {
+/**
+ * @param faults promises it is to break, by the names in ao.mjs and pull-requests.mjs, with commas between
+ * @param more on top of its environment
+ */
+export async function likeAo(faults = '', more: Readonly<Record<string, string>> = {}): Promise<LikeAo> {
   const root = mkdtempSync(join(tmpdir(), 'ao-'))
   const binary = join(root, 'like-ao')
   writeFileSync(binary, `#!/bin/sh\nexec ${process.execPath} ${program} "$@"\n`)
   chmodSync(binary, 0o755)
   // A real one looks every 30 s.
-  const more = { AO_LIKE_FAULT: faults, AO_LIKE_TICK: '100', ...(faults !== 'local-time' && { TZ: 'UTC' }) }
-  const daemon = new Daemon({ root: join(root, 'd'), binary, port: await getPort(), terminal: 'zellij', env: { PATH: process.env.PATH ?? '' }, more })
+  const own = { AO_LIKE_FAULT: faults, AO_LIKE_TICK: '100', ...(faults !== 'local-time' && { TZ: 'UTC' }), ...more }
+  const daemon = new Daemon({ root: join(root, 'd'), binary, port: await getPort(), terminal: 'zellij', env: { PATH: process.env.PATH ?? '' }, more: own })
   const ticks = join(daemon.data, 'ticks')
   return {
     daemon, world: new World(daemon, { terminal: 'zellij', routes: [], spawnFlags: [], schema: 0 }),
