@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { versionOnPath } from '../../helpers/programs.ts'
 import { expectedFindings } from './expected.ts'
 import { bootstrap } from './lanes/bootstrap.ts'
+import { resumeBuilt } from './lanes/resume.ts'
 import { cdc, daemon, hooks, httpApi, orchestrators, prClaim, projects, reaper, scmFailures, scmObserver, send, spawn, verifyClean } from './lanes.ts'
 import { checkOptions, options } from './options.ts'
 import { daemonPorts, suite } from './states.ts'
@@ -17,6 +18,7 @@ export default suite({
   ports: daemonPorts,
   environment: (_paths, _ports, host) => Object.fromEntries(['GOPROXY', 'GOSUMDB', 'GOFLAGS', 'GONOSUMDB', 'GOPRIVATE', 'GOTOOLCHAIN'].flatMap((name) => host[name] === undefined ? [] : [[name, host[name]]])),
   agent: {},
+  resume: { built: resumeBuilt },
   // What only a daemon without its isolation would make.
   hostPaths: (home) => [join(home, '.config/agent-orchestrator/running.json'), join(home, '.ao/running.json'), join(home, '.agent-orchestrator')],
   options,

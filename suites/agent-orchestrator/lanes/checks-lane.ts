@@ -38,11 +38,14 @@ interface ChecksLane {
   readonly checks: AoChecks
 }
 
+/** Where the daemons of a sandbox keep everything, each in a directory of its lane's name. */
+export const daemonsFolder = 'd'
+
 /** The parts of a daemon of this sandbox. `name` is its port's too. */
 export function daemonOf({ paths, env, ports }: Pick<StepContext, 'paths' | 'env' | 'ports'>, built: Pick<Built, 'binary' | 'can' | 'zellij'>, name: string): Daemon {
   const port = ports[name]
   if (port === undefined) throw fail('harness-bug', `no port is reserved for the daemon ${name}`)
-  return new Daemon({ root: join(paths.root, 'd', name), binary: built.binary, port, terminal: built.can.terminal, zellij: built.zellij, env, keptLog: { folder: paths.logs, name: `daemon-${name}.log` } })
+  return new Daemon({ root: join(paths.root, daemonsFolder, name), binary: built.binary, port, terminal: built.can.terminal, zellij: built.zellij, env, keptLog: { folder: paths.logs, name: `daemon-${name}.log` } })
 }
 
 /** A lane that asks one daemon of its own many things. */

@@ -25,15 +25,21 @@ export interface LikeAo {
   readonly remove: () => Promise<void>
 }
 
+/** A program in a directory that is like AO's: command line and daemon. */
+export function likeAoProgram(directory: string): string {
+  const binary = join(directory, 'like-ao')
+  writeFileSync(binary, `#!/bin/sh\nexec ${process.execPath} ${program} "$@"\n`)
+  chmodSync(binary, 0o755)
+  return binary
+}
+
 /**
  * @param faults promises it is to break, by the names in ao.mjs and pull-requests.mjs, with commas between
  * @param more on top of its environment
  */
 export async function likeAo(faults = '', more: Readonly<Record<string, string>> = {}): Promise<LikeAo> {
   const root = mkdtempSync(join(tmpdir(), 'ao-'))
-  const binary = join(root, 'like-ao')
-  writeFileSync(binary, `#!/bin/sh\nexec ${process.execPath} ${program} "$@"\n`)
-  chmodSync(binary, 0o755)
+  const binary = likeAoProgram(root)
   // A real one looks every 30 s.
   const own = { AO_LIKE_FAULT: faults, AO_LIKE_TICK: '100', ...(faults !== 'local-time' && { TZ: 'UTC' }), ...more }
   const daemon = new Daemon({ root: join(root, 'd'), binary, port: await getPort(), terminal: 'zellij', env: { PATH: process.env.PATH ?? '' }, more: own })
