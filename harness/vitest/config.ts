@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { TestProjectInlineConfiguration } from 'vitest/config'
 import { UsageError } from '../errors.ts'
 import { loadConfig } from '../options/load-config.ts'
+import { nearestOf } from '../options/nearest.ts'
 import type { ConfigFile } from '../options/resolve.ts'
 
 const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
@@ -14,6 +15,8 @@ export interface SmokeProjectOptions {
   /** The suite that runs when SMOKE_SUITE names none. */
   readonly defaultSuite: string
   readonly env: NodeJS.ProcessEnv
+  /** What was typed after `vitest`, the process's own by default: a filter that means no lane is refused. */
+  readonly argv?: readonly string[]
   /** Global setups whose teardown must run after the sandbox is gone: reports that tell what was left. */
   readonly globalSetup?: readonly string[]
 }
@@ -32,11 +35,12 @@ declare module 'vitest' {
 }
 
 /** The vitest project that runs the lanes of one suite in `<root>/suites/`, with the options of `<root>/smoke.config.ts`. */
-export async function smokeProject({ root, defaultSuite, env, globalSetup = [] }: SmokeProjectOptions): Promise<TestProjectInlineConfiguration> {
+export async function smokeProject({ root, defaultSuite, env, argv = process.argv.slice(2), globalSetup = [] }: SmokeProjectOptions): Promise<TestProjectInlineConfiguration> {
   const smokeConfig = await readConfig(root)
   const suite = suiteAsked(env, smokeConfig.file) ?? defaultSuite
   // An unknown suite must reach the global setup, which says what is wrong with it.
   const folder = existsSync(join(root, 'suites', suite, 'suite.ts')) ? suite : '*'
+  if (folder === suite) refuseStrayFilters(argv, suite, join(root, 'suites', suite))
   return {
     root,
     test: {
@@ -53,6 +57,19 @@ export async function smokeProject({ root, defaultSuite, env, globalSetup = [] }
       sequence: { groupOrder: 0 },
     },
   }
+}
+
+/** Ends the program with 2 when a filter means no lane: vitest would run what the others mean, and not say a word. */
+function refuseStrayFilters(argv: readonly string[], suite: string, folder: string): void {
+  const lanes = readdirSync(folder).flatMap((file) => /^(.+)\.smoke\.ts$/.exec(file)?.[1] ?? [])
+  // What stands after a flag may be its value.
+  const words = argv.filter((word, at) => /^\/?[\w-]+\.smoke$/.test(word) && argv[at - 1]?.startsWith('-') !== true)
+  const stray = words.find((word) => !lanes.some((lane) => `/${lane}.smoke`.includes(word)))
+  if (stray === undefined) return
+  const nearest = nearestOf(stray.replace(/^\/|\.smoke$/g, ''), lanes)
+  const error = new UsageError(`suite ${suite} has no lane for the filter ${JSON.stringify(stray)}`, nearest === undefined ? `lanes: ${lanes.join(', ')}` : `did you mean ${nearest}.smoke?`)
+  process.stderr.write(`\nclone-smoke: ${error.message}\n`)
+  process.exit(error.exitCode)
 }
 
 async function readConfig(root: string): Promise<LoadedConfig> {

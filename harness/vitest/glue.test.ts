@@ -161,6 +161,17 @@ test.each([
   expect(existsSync(child.results)).toBe(false)
 })
 
+test.each([
+  { filters: ['gro.smoke'], words: /suite toy has no lane for the filter "gro\.smoke"\n {2}next: did you mean grow\.smoke\?/ },
+  { filters: ['look.smoke', '/shrnk.smoke'], words: /no lane for the filter "\/shrnk\.smoke"\n {2}next: did you mean shrink\.smoke\?/ },
+  { filters: ['nothing-like-it.smoke'], words: /next: lanes: .*grow.*look/ },
+])('the filters $filters mean no lane: the run ends with 2 before anything is made', async ({ filters, words }) => {
+  const child = start(['run', ...filters])
+  expect(await child.ended(), child.output()).toBe(2)
+  expect(child.output()).toMatch(words)
+  expect(existsSync(child.results)).toBe(false)
+})
+
 test('a workspace path with files of the user is refused and untouched', async () => {
   const child = start(['run', 'smoke'])
   await child.ended()
