@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { readLedger } from '../sandbox/ledger.ts'
 import { createProcessHost } from './host.ts'
 import type { Command } from './process.ts'
-import { readProcess } from './table.ts'
+import { commandOf, readProcess, readProcesses } from './table.ts'
 
 const fixture = (name: string): string => fileURLToPath(new URL(`fixtures/${name}.mjs`, import.meta.url))
 const lives = (pid: number): boolean => readProcess(pid)?.zombie === false
@@ -86,6 +86,35 @@ test('does not wait for a grandchild that holds stdout, and ends it', async () =
 test('says which file could not be started', async () => {
   const start = createProcessHost(ledger()).start(command([], { file: join(dir, 'no-such-program') }))
   await expect(start).rejects.toThrow(/no-such-program.*ENOENT|ENOENT.*no-such-program/s)
+})
+
+/** Files below the folder of the test that this process holds open. */
+const heldOpen = (): string[] => readdirSync('/proc/self/fd').flatMap((fd) => {
+  try {
+    const target = readlinkSync(`/proc/self/fd/${fd}`)
+    return target.startsWith(dir) ? [target] : []
+  } catch {
+    return []
+  }
+})
+
+test('a process that cannot be written down is ended at once, and its output is closed', async () => {
+  mkdirSync(ledger())
+  const mark = `host-test-${process.pid}-${Date.now()}`
+  const start = createProcessHost(ledger()).start(command(['-e', 'setInterval(() => undefined, 1000)', mark]))
+  await expect(start).rejects.toThrow(/EISDIR/)
+  expect(readProcesses().filter(({ pid, zombie }) => !zombie && commandOf(pid).includes(mark))).toEqual([])
+  expect(heldOpen()).toEqual([])
+})
+
+test.each([
+  { what: 'a file of it that cannot be opened', more: { stderr: '/dev/null/err.log' } },
+  { what: 'a program that is not there', more: { file: '/no/such/program' } },
+  { what: 'an argument that no program can have', more: { args: ['\0'] } },
+])('nothing stays open after $what', async ({ more }) => {
+  await expect(createProcessHost(ledger()).start(command([], more))).rejects.toThrow()
+  expect(heldOpen()).toEqual([])
+  expect(existsSync(ledger())).toBe(false)
 })
 
 test('writes each session to the ledger when it starts and when it is proven over', async () => {

@@ -38,20 +38,10 @@ async function start(command: Command, ledgerFile: string, redactor: Redactor): 
       end('aborted')
     }
   })
-  const child = execa(command.file, [...command.args], {
-    cwd: command.cwd, env: { ...command.env }, extendEnv: false,
-    stdin: 'ignore', buffer: false, reject: false, cleanup: false,
-    // A session of its own: whatever it starts can be found by session id, also after it was re-parented.
-    detached: true,
-  })
-  const { pid } = child
-  if (pid === undefined) {
+  const { child, pid, leader } = await startRecorded(command, ledgerFile).catch((error: unknown) => {
     output.close()
-    const { shortMessage } = await child
-    throw new Error(shortMessage)
-  }
-  const leader = identify(pid)
-  if (leader) appendToLedger(ledgerFile, { kind: 'session', name: command.name, leader })
+    throw error
+  })
 
   let allRead = false
   const drained = Promise.all([output.read(child.stdout, 'stdout'), output.read(child.stderr, 'stderr')]).then(() => { allRead = true })
@@ -93,10 +83,10 @@ async function start(command: Command, ledgerFile: string, redactor: Redactor): 
     })
     for (const timer of timers) clearTimeout(timer)
     command.signal?.removeEventListener('abort', abort)
-    await ending
-    // A stray that holds the pipe must not hold us: its session is ended, then the pipe is given a moment.
-    if (leader) await endStrays(leader)
     try {
+      await ending
+      // A stray that holds the pipe must not hold us: its session is ended, then the pipe is given a moment.
+      if (leader) await endStrays(leader)
       await Promise.race([drained, quiet(() => lastOutput, () => allRead)])
     } finally {
       output.close()
@@ -116,6 +106,26 @@ async function start(command: Command, ledgerFile: string, redactor: Redactor): 
       return ended
     },
   }
+}
+
+/** Starts the process and writes down its session; one that cannot be written down does not go on. */
+async function startRecorded(command: Command, ledgerFile: string) {
+  const child = execa(command.file, [...command.args], {
+    cwd: command.cwd, env: { ...command.env }, extendEnv: false,
+    stdin: 'ignore', buffer: false, reject: false, cleanup: false,
+    // A session of its own: whatever it starts can be found by session id, also after it was re-parented.
+    detached: true,
+  })
+  const { pid } = child
+  if (pid === undefined) throw new Error((await child).shortMessage)
+  const leader = identify(pid)
+  try {
+    if (leader) appendToLedger(ledgerFile, { kind: 'session', name: command.name, leader })
+  } catch (error) {
+    if (leader) await endProcesses(() => sessionMembers(leader), bounds.terminate)
+    throw error
+  }
+  return { child, pid, leader }
 }
 
 /** Resolves when nothing came for a while: somebody outside the session may hold the pipe open for ever. */
@@ -159,7 +169,12 @@ interface Output {
  */
 function openOutput(command: Command, redactor: Redactor, onLine: (line: string, stream: 'stdout' | 'stderr', shown: string) => void): Output {
   const files = { stdout: openFile(command.stdout), stderr: -1 }
-  files.stderr = command.stderr === command.stdout ? files.stdout : openFile(command.stderr)
+  try {
+    files.stderr = command.stderr === command.stdout ? files.stdout : openFile(command.stderr)
+  } catch (error) {
+    closeSync(files.stdout)
+    throw error
+  }
   let open = true
   let broken = false
   const take = (lines: readonly string[], stream: 'stdout' | 'stderr', redact: (line: string) => string): void => {
