@@ -6,6 +6,7 @@ import type { AnyLane, AnyStep, ExpectedFinding, Finding, StageDefinition, StepC
 import { fail, verdictOf, VerdictError, withConsequences, type Verdict } from '../verdict.ts'
 import type { ProcessHost } from '../processes/process.ts'
 import type { Usage } from '../processes/usage.ts'
+import { keepEvidence } from './keep-evidence.ts'
 import type { FailedStep } from './lowered-limit.ts'
 import { Paused } from './pause.ts'
 import type { Recorder } from './recorder.ts'
@@ -261,6 +262,7 @@ export class LaneRun {
         if (found) verdict = { ...verdict, evidence: [...new Set([...verdict.evidence, found.file])], ...(verdict.class === 'readiness' && foundCause(verdict, found)) }
       }
       verdict = this.#around.explain(verdict, { lane: this.lane.name, step: name, stage: stageRecord(), definition, tookMs })
+      verdict = { ...verdict, evidence: keepEvidence(context.paths, verdict.evidence, (text) => this.#around.redactor.refresh().text(text)) }
       await finish({ status: 'failed', verdict })
       throw new VerdictError(verdict, { cause: error })
     } finally {

@@ -58,6 +58,8 @@ test.each([
   const events = child.progress()
   expect(ended(events, step)).toMatchObject({ status: 'failed', verdict: { class: verdict } })
   expect(ended(events, step)?.verdict?.diagnosis).toMatch(words)
+  // What it points at is among the results, wherever it was.
+  for (const file of ended(events, step)?.verdict?.evidence ?? []) expect(existsSync(join(child.results, 'latest', file)), file).toBe(true)
   expect(lanes(events)).toEqual(after)
   expect(child.leftovers()).toEqual([])
 })

@@ -154,7 +154,7 @@ export default suite({
   invariants: [{
     name: 'no dirt',
     check: ({ paths }) => {
-      if (existsSync(join(paths.root, 'dirt'))) throw fail('dirty-repo', 'there is dirt')
+      if (existsSync(join(paths.root, 'dirt'))) throw fail('dirty-repo', 'there is dirt', { evidence: [join(paths.root, 'dirt')] })
       return Promise.resolve()
     },
   }],
