@@ -37,7 +37,7 @@ export interface Verdict {
   readonly class: VerdictClass
   /** One sentence: what happened, with the values. */
   readonly diagnosis: string
-  /** Files a person would open next. */
+  /** Files a person would open next, by paths in the workspace or whole ones. What is no log is kept among the logs, up to 1 MB. */
   readonly evidence: readonly string[]
   /** What to type or change next, where that is known. */
   readonly remedy?: string | undefined
