@@ -6,6 +6,7 @@ import type { AnyLane, AnyStep, ExpectedFinding, Finding, StageDefinition, StepC
 import { fail, verdictOf, VerdictError, withConsequences, type Verdict } from '../verdict.ts'
 import type { ProcessHost } from '../processes/process.ts'
 import type { Usage } from '../processes/usage.ts'
+import { aborted } from './aborted.ts'
 import { keepEvidence } from './keep-evidence.ts'
 import type { FailedStep } from './lowered-limit.ts'
 import { Paused } from './pause.ts'
@@ -365,14 +366,6 @@ async function bounded<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   } finally {
     letGo.abort()
   }
-}
-
-/** Resolves when the signal aborts, or when nobody waits any more. */
-function aborted(signal: AbortSignal, done: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    for (const one of [signal, done]) one.addEventListener('abort', () => { resolve() }, { once: true })
-  })
 }
 
 interface PromiseWithResolvers<T> {
