@@ -45,7 +45,7 @@ export function progressLines(event: ProgressEvent, paint: Paint): string[] {
     case 'note':
       return titled('  note', '', event.text, paint.faint)
     case 'stale-finding':
-      return titled('  ! expected and not found', '', event.id, paint.bad)
+      return titled('  ! no longer found:', '', event.id, paint.bad)
     case 'finding':
       return event.expected
         ? titled('  ! known', '', `${event.section} ${event.id}`, paint.faint)
