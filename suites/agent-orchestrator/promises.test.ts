@@ -78,6 +78,7 @@ test.concurrent.each([
   { fault: 'wakes-up', titles: ['7.2 exited ends the session, and nothing wakes it'], finds: ['woken'] },
   { fault: 'kills-unknown', titles: ['3.7 kill of what is not there'], finds: ['accepted POST /sessions/{}/kill: an unknown session'] },
   { fault: 'kill-keeps-terminal', titles: ['7.2 POST activity active', stop], finds: ['terminals-left'] },
+  { fault: 'kill-keeps-terminal', titles: ['3.7 kill ends a session of kimi'], finds: ['terminal-left', 'agent-left'] },
   { fault: 'registers-twice', titles: ['2.1 add at the same time registers once'], finds: ['registered-twice'] },
   { fault: 'always-main', titles: ['2.1 add takes every legal repository, and tells its default branch'], finds: ['default-branch default branch master'] },
   { fault: 'forgets-projects', titles: ['2.1 add makes an id of the directory, where none is given', '2 projects are there after a restart'], finds: ['lost'] },

@@ -1,8 +1,11 @@
 import { existsSync } from 'node:fs'
 import { execa } from 'execa'
 import { join } from 'node:path'
+import { identify, isAlive } from '../../../harness/processes/table.ts'
+import { fail } from '../../../harness/verdict.ts'
 import { waitFor } from '../../../helpers/wait-for.ts'
 import { agentEvent, agentEvents, harnessPrograms } from '../agents.ts'
+import { comes } from '../comes.ts'
 import { isRecord, showCli, type Answer, type Exam } from '../exam.ts'
 import { aoCheck, type AoChecks } from '../lanes/checks-lane.ts'
 import { activityOf, sessionOf, type World } from '../world.ts'
@@ -180,7 +183,9 @@ export const spawnChecks: AoChecks = {
   }),
   ...Object.fromEntries((['claude-code', 'kimi'] as const).map((harness) => [`3.7 kill ends a session of ${harness}`, aoCheck(30, async (exam: Exam, world: World) => {
     const id = await world.session(exam, { harness })
-    await agentEvent(world.daemon.agentLog, (event) => event.event === 'started' && event.session === id)
+    const started = await agentEvent(world.daemon.agentLog, (event) => event.event === 'started' && event.session === id)
+    const agent = started && identify(started.pid)
+    if (!agent) throw fail('check-failed', `the agent of session ${id} did not start within 6 s, or ended at once`)
     const answer = await exam.ao(['session', 'kill', id])
     exam.expect(answer.exitCode === 0, 'kill', 'kill succeeds', showCli(answer))
     const session = await sessionOf(exam, id)
@@ -190,8 +195,7 @@ export const spawnChecks: AoChecks = {
     const plain = await exam.ao(['session', 'ls', '--json'])
     const all = await exam.ao(['session', 'ls', '--json', '--include-terminated'])
     exam.expect(!plain.stdout.includes(`"${id}"`) && all.stdout.includes(`"${id}"`), 'ls-terminated', 'ls shows it only with --include-terminated', `${showCli(plain)}; ${showCli(all)}`)
-    const gone = await waitFor(() => agentEvents(world.daemon.agentLog).some((event) => event.session === id && (event.event === 'signal' || event.event === 'end-of-input')) ? true : undefined, { deadlineMs: 4000, otherwise: () => new Error('no end') }).catch(() => false)
-    exam.expect(gone, 'agent-left', 'its agent has ended', 'it got no signal and no end of input within 4 s')
+    exam.expect(await comes(() => !isAlive(agent), 4000), 'agent-left', 'its agent has ended', `process ${agent.pid} lives 4 s after it`)
     const again = await exam.api('POST', '/sessions/{}/kill', [id], { as: 'a second time' })
     exam.expect(again.status < 500, 'kill-again', 'to kill it again is no server error', again.shown)
     world.memory.set(`killed-${harness}`, id)

@@ -12,7 +12,6 @@ if (argv[0] === '--version' || argv[0] === 'version' || argv[0] === '-v') {
 }
 const write = (event) => { appendFileSync(log, `${JSON.stringify({ at: Date.now(), agent: name, pid: process.pid, session: process.env.AO_SESSION_ID ?? '', ...event })}\n`) }
 const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => key.startsWith('AO_') || key === 'PATH' || key === 'HOME'))
-write({ event: 'started', argv, cwd: process.cwd(), env })
 
 const hookFiles = ['.claude/settings.local.json', '.codex/hooks.json', '.qwen/settings.json']
 function runHooks(event, payload) {
@@ -51,3 +50,5 @@ process.stdin.on('end', () => {
   write({ event: 'end-of-input' })
   process.exit(0)
 })
+// Last: whoever sees it may write to it, or end it, at once.
+write({ event: 'started', argv, cwd: process.cwd(), env })

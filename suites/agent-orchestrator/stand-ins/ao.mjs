@@ -380,6 +380,7 @@ async function main([command, ...args]) {
     return say(`registered project ${project.id} at ${project.path}`)
   }
   if (command === 'doctor') return say({ ok: true, failures: 0, checks: [{ level: 'PASS', section: 'Tools', name: 'zellij', message: 'ok' }, { level: await tokenLevel(broken), section: 'GitHub', name: 'github-token', message: 'ok' }] })
+  if (command === 'session' && args[0] === 'kill') return say(await asked('POST', `/sessions/${args[1]}/kill`))
   if (command === 'session' && args[0] === 'get') return say(await asked('GET', `/sessions/${args[1]}`))
   if (command === 'session' && args[0] === 'ls') return say({ data: (await asked('GET', '/sessions')).sessions, meta: { hiddenTerminatedCount: 0 } })
   if (command === 'session' && args[0] === 'claim-pr') {
