@@ -16,7 +16,8 @@ test.each([
   { version: 'the first with tmux', facts: can(19, { terminal: 'tmux' }), step: dash, id: 'send', how: false },
   { version: 'one that is younger than all', facts: can(25, { terminal: 'tmux' }), step: dash, id: 'send', how: true },
   { version: 'one whose schema is not known', facts: can(0), step: dash, id: 'send', how: true },
-  { version: 'one that lanes with GitHub did not walk', facts: can(13, { tellsSkipped: true }), step: '8.1 claim-pr attaches an open pull request to a session', id: 'branch', how: true },
+  { version: 'the last that sends control characters', facts: can(13, { tellsSkipped: true }), step: '6.2 a red pull request is told to the agent once', id: 'control-characters', how: false },
+  { version: 'the one that takes them out', facts: can(19), step: '6.2 a red pull request is told to the agent once', id: 'control-characters', how: undefined },
 ])('of $version: $id is expected sometimes: $how', ({ facts, step, id, how }) => {
   expect(expectedFindings({ can: facts }).find((one) => one.step === step && one.id === id)?.sometimes).toBe(how)
 })

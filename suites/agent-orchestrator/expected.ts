@@ -10,8 +10,6 @@ const ageOf = ({ schema, terminal, tellsSkipped }: Capabilities): number =>
 
 /** The ages of the versions that were walked; 7 is the runbook's, 19.5 is three weeks younger. */
 const walked = [7, 10, 10.5, 13, 19, 19.5]
-/** Of these also the lanes that need GitHub. */
-const walkedWithGithub = [7, 19.5]
 
 /** What AO is known not to keep, as runs recorded it: request, answer and log. */
 interface Known {
@@ -47,8 +45,12 @@ const known: readonly Known[] = [
   { step: '11 every answer in lane http-api', id: 'time-not-utc', until: 10.5 },
   { step: '11 every answer in lane orchestrators', id: 'cause-not-logged', until: 10 },
   { step: '11 every answer in lane orchestrators', id: 'time-not-utc', until: 10.5 },
+  { step: '11 every answer in lane pr-claim', id: 'time-not-utc', until: 10.5 },
   // Of newer versions it is lastActivityAt, which the reaper writes in local time.
   { step: '11 every answer in lane reaper', id: 'time-not-utc' },
+  { step: '11 every answer in lane scm-failures', id: 'time-not-utc', until: 10.5 },
+  { step: '11 every answer in lane scm-observer', id: 'cause-not-logged', until: 7 },
+  { step: '11 every answer in lane scm-observer', id: 'time-not-utc', until: 10.5 },
   { step: '11 every answer in lane send', id: 'cause-not-logged', until: 10 },
   { step: '11 every answer in lane send', id: 'time-not-utc', until: 10.5 },
   { step: '11 every answer in lane spawn', id: 'cause-not-logged', until: 10 },
@@ -118,6 +120,15 @@ const known: readonly Known[] = [
   { step: '5.1 two at the same time do not mix', id: 'mixed', sometimes: true },
   { step: '5.3 what cannot be sent is refused, and does not arrive', id: 'accepted POST /sessions/{}/send: only blanks' },
   { step: '5.3 what cannot be sent is refused, and does not arrive', id: 'accepted POST /sessions/{}/send: only control characters' },
+  { step: '6.2 a red pull request is told to the agent once', id: 'control-characters', until: 13 },
+  { step: '6.2 what changes while the daemon runs is told within one tick', id: '5xx POST /sessions: in a project whose origin was never fetched', until: 7 },
+  { step: '6.2 what changes while the daemon runs is told within one tick', id: 'merged-lives' },
+  { step: '6.2 what changes while the daemon runs is told within one tick', id: 'opened-before' },
+  { step: '6.2 when GitHub is well again what changed is told, and one repository that is gone hides no other', id: 'hidden' },
+  { step: '6.3 without a token the observer says so, and does nothing', id: 'not-said gh absent' },
+  { step: '6.3 without a token the observer says so, and does nothing', id: 'not-said gh fails' },
+  { step: '6.5 an origin that is added later is written into the project', id: 'spawn', until: 10.5 },
+  { step: '6.6 an open review thread is told, and that it was resolved', id: 'event resolved', until: 7 },
   { step: '7.1 hooks of claude-code are in the worktree', id: 'hook-token' },
   { step: '7.1 hooks of claude-code are in the worktree', id: 'worktree-dirty', until: 10 },
   { step: '7.1 hooks of codex are in the worktree', id: 'hook-place', from: 10 },
@@ -125,31 +136,15 @@ const known: readonly Known[] = [
   { step: '7.1 hooks of cursor are in the worktree', id: 'worktree-dirty', until: 10 },
   { step: '7.2 activity that is refused', id: 'accepted POST /sessions/{}/activity: an unknown session', until: 10.5 },
   { step: '7.2 exited ends the session, and nothing wakes it', id: 'exited-terminal' },
-  { step: '9.1 a session whose terminal was ended from outside is terminated', id: 'no-reason' },
-  { step: '9.1 so is one that waits for input', id: 'waiting-not-reaped' },
-]
-
-const knownWithGithub: readonly Known[] = [
-  { step: '11 every answer in lane pr-claim', id: 'time-not-utc', until: 7 },
-  { step: '11 every answer in lane scm-failures', id: 'time-not-utc', until: 7 },
-  { step: '11 every answer in lane scm-observer', id: 'cause-not-logged', until: 7 },
-  { step: '11 every answer in lane scm-observer', id: 'time-not-utc', until: 7 },
-  { step: '6.2 a red pull request is told to the agent once', id: 'control-characters', until: 7 },
-  { step: '6.2 what changes while the daemon runs is told within one tick', id: '5xx POST /sessions: in a project whose origin was never fetched', until: 7 },
-  { step: '6.2 what changes while the daemon runs is told within one tick', id: 'merged-lives' },
-  { step: '6.2 what changes while the daemon runs is told within one tick', id: 'opened-before' },
-  { step: '6.2 when GitHub is well again what changed is told, and one repository that is gone hides no other', id: 'hidden' },
-  { step: '6.3 without a token the observer says so, and does nothing', id: 'not-said gh absent' },
-  { step: '6.3 without a token the observer says so, and does nothing', id: 'not-said gh fails' },
-  { step: '6.5 an origin that is added later is written into the project', id: 'spawn', until: 7 },
-  { step: '6.6 an open review thread is told, and that it was resolved', id: 'event resolved', until: 7 },
   { step: '8.1 claim-pr attaches an open pull request to a session', id: 'branch' },
   { step: '8.1 claim-pr attaches an open pull request to a session', id: 'not-in-session-get' },
   { step: '8.1 claim-pr attaches an open pull request to a session', id: 'text' },
   { step: '8.2 a spawn whose claim fails leaves no session', id: 'leftover branches spawn --claim-pr' },
   { step: '8.2 a spawn whose claim fails leaves no session', id: 'leftover rows spawn --claim-pr' },
-  { step: '8.2 a spawn whose claim fails leaves no session', id: 'leftover worktrees spawn --claim-pr', until: 7 },
-  { step: '8.2 a spawn whose claim fails leaves no session', id: 'rollback', until: 7 },
+  { step: '8.2 a spawn whose claim fails leaves no session', id: 'leftover worktrees spawn --claim-pr', until: 10 },
+  { step: '8.2 a spawn whose claim fails leaves no session', id: 'rollback', until: 10 },
+  { step: '9.1 a session whose terminal was ended from outside is terminated', id: 'no-reason' },
+  { step: '9.1 so is one that waits for input', id: 'waiting-not-reaped' },
 ]
 
 /**
@@ -158,14 +153,11 @@ const knownWithGithub: readonly Known[] = [
  */
 export function expectedFindings(facts: object): ExpectedFinding[] {
   const can = 'can' in facts ? capabilities.parse(facts.can) : undefined
-  return can ? [...expected(known, walked, can), ...expected(knownWithGithub, walkedWithGithub, can)] : []
-}
-
-function expected(all: readonly Known[], ages: readonly number[], can: Capabilities): ExpectedFinding[] {
+  if (!can) return []
   const age = ageOf(can)
-  const exact = ages.includes(age)
+  const exact = walked.includes(age)
   // Without sqlite3 on PATH the schema is not known, and any of it may come.
-  const near = exact ? [age] : can.schema === 0 ? ages : [ages.findLast((one) => one < age), ages.find((one) => one > age)].filter((one) => one !== undefined)
-  return all.filter(({ from = 0, until = Infinity }) => near.some((one) => from <= one && one <= until))
+  const near = exact ? [age] : can.schema === 0 ? walked : [walked.findLast((one) => one < age), walked.find((one) => one > age)].filter((one) => one !== undefined)
+  return known.filter(({ from = 0, until = Infinity }) => near.some((one) => from <= one && one <= until))
     .map(({ step, id, sometimes }) => ({ step, id, sometimes: sometimes === true || !exact }))
 }
