@@ -110,8 +110,9 @@ exec ${process.execPath} ${standIn('agent.mjs')} ${program} ${this.agentLog} "$@
     return { args, exitCode, stdout, stderr }
   }
 
+  /** Starts it, and waits for a busy machine: 25 s, where AO's own patience is 10 s. How fast it starts is lane daemon's matter. */
   start(env: Readonly<Record<string, string>> = {}): Promise<CliAnswer> {
-    return this.ao(['start', '--json', '--log-file', this.log], { env })
+    return this.ao(['start', '--json', '--log-file', this.log, '--timeout', '25s'], { env })
   }
 
   /**

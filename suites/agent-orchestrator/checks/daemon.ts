@@ -125,7 +125,8 @@ export const daemonChecks: AoChecks = {
   }),
   '1.1 two starts at once make one daemon': aoCheck(40, async (exam) => {
     exam.byHand('ao start & ao start & wait; pgrep -af "ao daemon"')
-    const both = await Promise.all([exam.daemon.start(), exam.daemon.start()])
+    const start = (): Promise<CliAnswer> => exam.daemon.ao(['start', '--json', '--log-file', exam.daemon.log])
+    const both = await Promise.all([start(), start()])
     const pids = both.map((answer) => jsonOf(answer).pid)
     exam.expect(both.every(({ exitCode }) => exitCode === 0) && pids[0] === pids[1], 'start-race', 'both starts answer with the same daemon', both.map(showCli).join('; '))
     const living = await waitFor(() => daemonsOf(exam.daemon).length === 1 ? true : undefined, { deadlineMs: 5000, otherwise: () => new Error('two') }).catch(() => false)
@@ -209,7 +210,7 @@ export const daemonChecks: AoChecks = {
     const answer = await exam.ao(['project', 'ls'])
     exam.expect(answer.exitCode === 1 && /not running|ao start/.test(answer.stderr), 'not-running', 'without a daemon a command says so, and what to type', showCli(answer))
   }),
-  '1.1 it starts once more': aoCheck(20, async (exam) => {
+  '1.1 it starts once more': aoCheck(40, async (exam) => {
     const answer = await exam.daemon.start()
     exam.expect(answer.exitCode === 0, 'start-last', 'after all this it starts', showCli(answer))
   }),

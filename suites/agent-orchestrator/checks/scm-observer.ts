@@ -101,7 +101,7 @@ export const scmObserverChecks: AoChecks = gitHubChecks({
     const again = await comes(() => timesHeard(daemon, session, ciNudge) > before, never)
     exam.expect(!again, 'told-again', 'what was told before a restart is not told after it', heard(daemon, session))
   }],
-  '6.3 the token of gh is as good as one in the environment': [20, async (exam, world, lane) => {
+  '6.3 the token of gh is as good as one in the environment': [40, async (exam, world, lane) => {
     const mark = Number(needs(world, 'mark of gh'))
     const { requests } = await lane.github.log(mark)
     exam.expect(requests.some(({ token, status }) => token === tokenHash('gho_of_gh') && status === 200), 'gh-token', 'the token that `gh auth token` prints is used', await asked(lane, mark))

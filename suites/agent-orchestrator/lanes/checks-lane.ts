@@ -81,8 +81,7 @@ export function checksLane(name: string, proves: string, definition: ChecksLane)
 }
 
 async function startDaemon(exam: Exam): Promise<void> {
-  // How fast it starts is lane daemon's matter: here a busy machine is waited for.
-  const started = await exam.daemon.ao(['start', '--json', '--log-file', exam.daemon.log, '--timeout', '25s'])
+  const started = await exam.daemon.start()
   if (started.exitCode !== 0) throw fail('restart', `the daemon does not start: ${showCli(started)}`, { evidence: [exam.daemon.logEvidence] })
 }
 
