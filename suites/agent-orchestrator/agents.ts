@@ -28,7 +28,7 @@ export function agentEvents(log: string): AgentEvent[] {
   return readFileSync(log, 'utf8').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as AgentEvent)
 }
 
-/** Waits for the first event that `fits`; undefined when none comes. Milliseconds: 6000 by default. */
-export async function agentEvent(log: string, fits: (event: AgentEvent) => boolean, deadlineMs = 6000): Promise<AgentEvent | undefined> {
+/** Waits for the first event that `fits`; undefined when none comes. Milliseconds: 15000 by default, for an agent that starts on a busy machine. */
+export async function agentEvent(log: string, fits: (event: AgentEvent) => boolean, deadlineMs = 15_000): Promise<AgentEvent | undefined> {
   return waitFor(() => agentEvents(log).find(fits), { deadlineMs, otherwise: () => new Error('no such event') }).catch(() => undefined)
 }

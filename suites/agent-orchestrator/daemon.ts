@@ -141,11 +141,11 @@ exec ${process.execPath} ${standIn('agent.mjs')} ${program} ${this.agentLog} "$@
     }
   }
 
-  /** Stops it and waits until its process has gone; whether it went. */
+  /** Stops it and waits until its process has gone; whether it went. Some versions end all sessions first, one after another. */
   async stop(): Promise<boolean> {
     const pid = this.pid()
     const process = pid === undefined ? undefined : identify(pid)
-    await this.ao(['stop', '--json'])
+    await this.ao(['stop', '--json', '--timeout', '25s'])
     return process === undefined || waitFor(() => isAlive(process) ? undefined : true, { deadlineMs: 8000, otherwise: () => new Error('it lives') }).catch(() => false)
   }
 

@@ -40,7 +40,7 @@ export class EventStream {
     }
   }
 
-  /** Waits until it has `count` events, or what `enough` says; whether they came. Milliseconds: 5000. */
+  /** Waits until it has what `enough` says; whether that came. Milliseconds: 5000. */
   async until(enough: (events: readonly ServerEvent[]) => boolean, deadlineMs = 5000): Promise<boolean> {
     return waitFor(() => enough(this.events) || this.#ended ? true : undefined, { deadlineMs, otherwise: () => new Error('not enough') }).then(() => enough(this.events), () => false)
   }

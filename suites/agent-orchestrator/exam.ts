@@ -211,6 +211,25 @@ export class Exam {
     }
   }
 
+  /** Asks `/mux` for a WebSocket, and closes it. @returns the status of the answer: 101 where it was opened */
+  async webSocket(headers: Readonly<Record<string, string>> = {}): Promise<number> {
+    const all = { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==', ...headers }
+    this.byHand(`${curl('GET', '/mux', all, undefined, this.daemon.root)} -m 2`)
+    return new Promise((resolve, reject) => {
+      const call = request({ host: '127.0.0.1', port: this.daemon.port, path: '/mux', agent: false, timeout: 20_000, headers: all }, (response) => {
+        response.resume()
+        resolve(response.statusCode ?? 0)
+      })
+      call.once('upgrade', (_response, socket) => {
+        socket.destroy()
+        resolve(101)
+      })
+      call.once('timeout', () => { call.destroy(new Error('no answer within 20 s')) })
+      call.once('error', (error) => { reject(fail('check-failed', `the daemon did not answer GET /mux: ${error.message}`, { evidence: [this.daemon.logEvidence] })) })
+      call.end()
+    })
+  }
+
   /** Writes a line of the shell into what reproduces a finding, for what is done outside of AO. */
   byHand(line: string, uses: readonly string[] = []): void {
     this.#deeds.push({ line, uses, kept: true })

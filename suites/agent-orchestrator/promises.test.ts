@@ -5,16 +5,17 @@ import { cdcChecks } from './checks/cdc.ts'
 import { daemonChecks } from './checks/daemon.ts'
 import { hookChecks } from './checks/hooks.ts'
 import { httpChecks } from './checks/http-api.ts'
+import { orchestratorChecks } from './checks/orchestrators.ts'
 import { projectChecks } from './checks/projects.ts'
 import { reaperChecks } from './checks/reaper.ts'
 import { sendChecks } from './checks/send.ts'
 import { spawnChecks } from './checks/spawn.ts'
+import { cleanChecks } from './checks/verify-clean.ts'
 import { countingRounds } from './comes.ts'
 import { allChecks, type AoChecks } from './lanes/checks-lane.ts'
 import * as ours from './stand-ins/like-ao.ts'
 
-/** What the daemon of ours does not do, rename and restore and the like, is not among these checks. */
-const checks: AoChecks = { ...daemonChecks, ...projectChecks, ...spawnChecks, ...sendChecks, ...hookChecks, ...cdcChecks, ...httpChecks, ...allChecks('x', { checks: {} }) }
+const checks: AoChecks = { ...daemonChecks, ...projectChecks, ...spawnChecks, ...sendChecks, ...hookChecks, ...cdcChecks, ...httpChecks, ...orchestratorChecks, ...cleanChecks, ...allChecks('x', { checks: {} }) }
 
 /** Runs checks against a daemon of ours with a fault, and tells what they find. */
 async function examine(titles: readonly string[], fault = '', started = true): Promise<Finding[]> {
@@ -33,6 +34,8 @@ const refusals = '3.1 what cannot be spawned is refused, and leaves nothing'
 const order = '10.1 what happens is in the log, in order and without gaps'
 const answers = '11 every answer in lane x'
 const stop = '1.5 the daemon of lane x ends and takes its sessions along'
+const listAndRemove = ['2.1 add registers a clone with its origin', '2.1 add registers a local repository with an empty origin', '2.2 ls lists all, sorted', '2.4 rm removes, and the path can be registered again']
+const foreignAo = '7.2 an agent finds the ao that started it, also with another one on the PATH'
 const addWrong = '2.1 add refuses what is no new repository, and registers nothing'
 
 test.concurrent('a daemon that keeps its promises gives no finding', async () => {
@@ -42,20 +45,46 @@ test.concurrent('a daemon that keeps its promises gives no finding', async () =>
     '5.1 send reaches the agent, and the screen', '5.2 the sender stands before the message', '5.3 control characters are taken out', '5.1 send keeps quotes and dollars', '5.1 send keeps 4096 bytes',
     '7.2 ao hooks claude-code user-prompt-submit', '7.2 activity that is refused', '7.2 exited ends the session, and nothing wakes it',
     order, '10.1 what changes nothing is no event', '10.2 the stream replays, then goes on live', '10.2 the cursor is honoured', '10.2 a restart replays the same, and goes on counting',
-    '11 a large body is refused, and the daemon lives', '11 the id of a request comes back', '1.1 a web page cannot shut it down', answers, stop,
+    '11 /mux opens a WebSocket, and not to a web page', '11 a large body is refused, and the daemon lives', '11 the id of a request comes back', '1.1 a web page cannot shut it down', answers, stop,
   ])
   expect(found.map(({ id, happened }) => `${id}: ${happened}`)).toEqual([])
 }, 300_000)
 
 test.concurrent('a daemon that registers as promised gives no finding', async () => {
-  const found = await examine(['2.1 add registers a clone with its origin', addWrong, '2.1 add takes every legal repository, and tells its default branch', '2.1 add at the same time registers once'])
+  const found = await examine(['2.1 add registers a clone with its origin', addWrong, '2.1 add takes every legal repository, and tells its default branch', '2.1 add at the same time registers once', ...listAndRemove.slice(1)])
   expect(found.map(({ id, happened }) => `${id}: ${happened}`)).toEqual([])
 }, 300_000)
 
 test.concurrent('start, crash and restart of a daemon that keeps its promises give no finding', async () => {
-  const found = await examine(['1.1 start: ready, and the run file says the same', '1.1 a second start finds the first', '1.5 kill -9: the status says so, and start recovers', '1.1 a run file that is broken', '1.1 the port is taken'], '', false)
+  const found = await examine(['1.1 start: ready, and the run file says the same', '1.1 a second start finds the first', '1.5 kill -9: the status says so, and start recovers', '1.1 a run file that is broken', '1.1 the port is taken', foreignAo], '', false)
   expect(found.map(({ id, happened }) => `${id}: ${happened}`)).toEqual([])
 }, 300_000)
+
+/** The life of sessions and orchestrators. */
+const lives = [
+  ...Object.keys(spawnChecks).filter((title) => /^3\.[4-9] /.test(title)), ...Object.keys(orchestratorChecks), '7.1 opencode has no hooks of its own',
+]
+test.concurrent('a daemon that keeps its promises of sessions and orchestrators gives no finding', async () => {
+  const found = await examine(lives)
+  expect(found.map(({ id, happened }) => `${id}: ${happened}`)).toEqual([])
+}, 300_000)
+
+const lifeFaults: Readonly<Record<string, readonly string[]>> = {
+  'ls-shows-all': ['ls-project', 'ls-terminated', 'session-ls'], 'get-is-bare': ['get', 'get-activity'], 'rename-forgets': ['rename'], 'restores-row-alone': ['restored-agent'],
+  'cleans-living': ['cleanup-live'], 'cleans-again': ['cleanup-again'], 'project-untold': ['project'], 'orchestrators-forgotten': ['list'], 'any-is-orchestrator': ['accepted GET /orchestrators/{}: a worker'], 'clean-keeps-old': ['clean-old'],
+  'hooks-for-all': ['hook-config'],
+}
+test.concurrent(`of sessions and orchestrators are found: ${Object.keys(lifeFaults).join(', ')}`, async () => {
+  const ids = (await examine(lives, Object.keys(lifeFaults).join(','))).map(({ id }) => id)
+  expect(Object.fromEntries(Object.entries(lifeFaults).map(([fault, wanted]) => [fault, wanted.filter((id) => ids.includes(id))]))).toEqual(lifeFaults)
+}, 300_000)
+
+test.concurrent.each([
+  { fault: '', finds: [] },
+  { fault: 'cleans-nothing,leaves-temporary,kill-keeps-terminal', finds: ['terminals', 'worktrees', 'processes', 'temporary'] },
+])('a teardown with the fault "$fault" gives exactly these findings: $finds', async ({ fault, finds }) => {
+  expect((await examine(Object.keys(cleanChecks), fault)).map(({ id }) => id)).toEqual(finds)
+}, 180_000)
 
 test.concurrent.each([
   { fault: 'opaque-500', titles: [refusals, answers], finds: ['5xx POST /sessions: an unknown project', 'cause-not-logged'] },
@@ -72,7 +101,7 @@ test.concurrent.each([
   { fault: 'ignores-cursor', titles: ['10.2 the cursor is honoured'], finds: ['cursor ?after', 'cursor Last-Event-ID', 'bad-cursor x'] },
   { fault: 'repeats-events', titles: ['10.1 what changes nothing is no event'], finds: ['repeated'] },
   { fault: 'loses-messages', titles: ['5.2 the sender stands before the message'], finds: ['prefix'] },
-  { fault: 'sends-twice', titles: ['5.1 send reaches the agent, and the screen', '5.1 send keeps umlauts and emoji'], finds: ['kept'] },
+  { fault: 'sends-twice', titles: ['5.1 send reaches the agent, and the screen'], finds: ['arrived'] },
   { fault: 'keeps-control', titles: ['5.3 control characters are taken out'], finds: ['control'] },
   { fault: 'ignores-activity', titles: ['7.2 POST activity active', '7.2 ao hooks claude-code user-prompt-submit'], finds: ['activity', 'hook'] },
   { fault: 'wakes-up', titles: ['7.2 exited ends the session, and nothing wakes it'], finds: ['woken'] },
@@ -80,11 +109,16 @@ test.concurrent.each([
   { fault: 'kill-keeps-terminal', titles: ['7.2 POST activity active', stop], finds: ['terminals-left'] },
   { fault: 'kill-keeps-terminal', titles: ['3.7 kill ends a session of kimi'], finds: ['terminal-left', 'agent-left'] },
   { fault: 'registers-twice', titles: ['2.1 add at the same time registers once'], finds: ['registered-twice'] },
+  { fault: 'asks-nothing', titles: listAndRemove, finds: ['rm-unconfirmed'] },
   { fault: 'always-main', titles: ['2.1 add takes every legal repository, and tells its default branch'], finds: ['default-branch default branch master'] },
   { fault: 'forgets-projects', titles: ['2.1 add makes an id of the directory, where none is given', '2 projects are there after a restart'], finds: ['lost'] },
-  { fault: 'wrong-verb-404', titles: ['11 wrong verbs are answered with 405'], finds: ['put-project'] },
+  { fault: 'wrong-verb-404', titles: ['11 wrong verbs are answered with 405'], finds: ['put-project', 'options /projects'] },
+  { fault: 'mux-for-all', titles: ['11 /mux opens a WebSocket, and not to a web page'], finds: ['mux-origin'] },
+  { fault: 'no-mux', titles: ['11 /mux opens a WebSocket, and not to a web page'], finds: ['mux-websocket'] },
   { fault: 'trusts-run-file', titles: ['1.1 a run file that is broken'], finds: ['run-file-trusted a pid of somebody else'] },
   { fault: 'outlives-stop', titles: [stop], finds: ['outlives-stop'] },
+  { fault: 'path-as-is', titles: ['1.5 stop: the process ends, the run file goes', foreignAo], finds: ['foreign-ao'] },
+  { fault: 'port-unsaid', titles: ['1.5 stop: the process ends, the run file goes', '1.1 the port is taken'], finds: ['port-why', 'port-where'] },
   { fault: 'panics', titles: ['1 a wrong command line'], finds: ['panic ao nonsense'] },
 ])('$fault is found', async ({ fault, titles, finds }) => {
   const ids = (await examine(titles, fault)).map(({ id }) => id)

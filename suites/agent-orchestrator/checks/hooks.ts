@@ -20,7 +20,7 @@ const reaches = async (exam: Exam, id: string, state: string): Promise<string> =
   await waitFor(async () => {
     seen = String(activityOf(await sessionOf(exam, id)))
     return seen === state ? true : undefined
-  }, { deadlineMs: 5000, everyMs: 100, otherwise: () => new Error('not') }).catch(() => undefined)
+  }, { deadlineMs: 15_000, everyMs: 100, otherwise: () => new Error('not') }).catch(() => undefined)
   return seen
 }
 
@@ -43,6 +43,11 @@ export const hookChecks: AoChecks = {
     if (harness === 'claude-code') exam.expect(text.includes('ao hooks claudecode'), 'hook-token', 'entries point at `ao hooks claudecode <event>`', `they point at ${/ao hooks [^"]+/.exec(text)?.[0] ?? 'something else'}`, 'unclear', `grep -o 'ao hooks [^"]*' "$AO_DATA_DIR/worktrees/ws/${variableOf(id)}/${file}"`)
     const dirty = await world.git(world.worktree(id), 'status', '--porcelain')
     exam.expect(dirty.trim() === '', 'worktree-dirty', "AO's own files do not make the worktree dirty", dirty.trim(), 'low')
+  })])),
+  ...Object.fromEntries(['opencode', 'grok'].map((harness) => [`7.1 ${harness} has no hooks of its own`, aoCheck(20, async (exam: Exam, world: World) => {
+    const id = await running(exam, world, harness)
+    const files = (await world.git(world.worktree(id), 'status', '--porcelain', '--ignored', '--untracked-files=all')).trim()
+    exam.expect(files === '', 'hook-config', `${harness} has no native hook config`, `in its worktree: ${files}`, 'unclear', `git -C "$AO_DATA_DIR/worktrees/ws/${variableOf(id)}" status --porcelain --ignored --untracked-files=all`)
   })])),
   ...Object.fromEntries(([['UserPromptSubmit', '{}', 'active'], ['Notification', '{"notification_type":"permission_prompt","message":"Claude needs your permission"}', 'waiting_input'], ['Stop', '{}', 'idle']] as const)
     .map(([event, payload, state]) => [`7.2 the agent's own hook ${event} makes it ${state}`, aoCheck(30, async (exam: Exam, world: World) => {

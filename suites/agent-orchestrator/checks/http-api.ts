@@ -37,6 +37,12 @@ export const httpChecks: AoChecks = {
     const mux = await exam.api('GET', '//mux', [])
     exam.expect(mux.status !== 404 && mux.status < 500, 'mux', '/mux is there for WebSockets', mux.shown)
   }),
+  '11 /mux opens a WebSocket, and not to a web page': aoCheck(20, async (exam) => {
+    const own = await exam.webSocket()
+    exam.expect(own === 101, 'mux-websocket', '/mux answers a WebSocket with 101', `GET /mux as a WebSocket -> ${own}`)
+    const foreign = await exam.webSocket({ Origin: 'https://evil.example' })
+    exam.expect(foreign === 403, 'mux-origin', 'a page of another origin gets no terminal: its WebSocket is refused', `GET /mux as a WebSocket, with Origin: https://evil.example -> ${foreign}`)
+  }),
   '11 the OpenAPI text has the same routes': aoCheck(20, async (exam, world) => {
     const { text, headers } = await exam.api('GET', '/openapi.yaml')
     exam.expect(String(headers['content-type']).includes('yaml'), 'openapi-type', 'it is YAML', String(headers['content-type']), 'low')
@@ -68,6 +74,10 @@ export const httpChecks: AoChecks = {
     }
     const put = await exam.api('PUT', '/projects/{}', ['abc'])
     exam.expect(put.status === 405 && put.body.code === 'METHOD_NOT_ALLOWED', 'put-project', 'PUT /api/v1/projects/abc: 405 METHOD_NOT_ALLOWED', put.shown)
+    for (const path of ['/projects', '/sessions/{}']) {
+      const answer = await exam.api('OPTIONS', path, ['abc'])
+      exam.expect(answer.status === 405 && answer.body.code === 'METHOD_NOT_ALLOWED', `options ${path}`, `OPTIONS ${path}: 405 METHOD_NOT_ALLOWED`, answer.shown, 'low')
+    }
   }),
   '11 unknown routes are answered with 404': aoCheck(20, async (exam) => {
     for (const path of ['/nonsense', '/projects/a/b/c', '/sessions/a/nonsense', '/', '/sessions/', '/../projects']) {

@@ -6,7 +6,7 @@ import { sessionOf } from '../world.ts'
 const idOf = ({ body }: Answer): string | undefined => isRecord(body.orchestrator) && typeof body.orchestrator.id === 'string' ? body.orchestrator.id : undefined
 const listOf = async (exam: Exam): Promise<string[]> => {
   const { body } = await exam.api('GET', '/orchestrators')
-  const all = isRecord(body) ? Object.values(body).find(Array.isArray) as { id: string; isTerminated?: boolean }[] | undefined : undefined
+  const all = isRecord(body) ? Object.values(body).find(Array.isArray) as { id: string }[] | undefined : undefined
   return (all ?? []).map(({ id }) => id)
 }
 
@@ -17,6 +17,7 @@ export const orchestratorChecks: AoChecks = {
     const id = idOf(answer)
     if (!exam.expect(answer.status === 201 && id !== undefined, 'spawn', 'POST /orchestrators answers {orchestrator: {id, projectId}}', answer.shown) || id === undefined) return
     world.memory.set('orchestrator', id)
+    exam.expect(isRecord(answer.body.orchestrator) && answer.body.orchestrator.projectId === 'ws', 'project', 'the answer has its projectId', answer.shown)
     const started = await agentEvent(world.daemon.agentLog, ({ event, session }) => event === 'started' && session === id)
     exam.expect(started !== undefined, 'agent', 'its agent is started', 'none was')
     exam.expect((await sessionOf(exam, id)).kind === 'orchestrator', 'kind', 'its kind is orchestrator', JSON.stringify(await sessionOf(exam, id)))
@@ -38,7 +39,10 @@ export const orchestratorChecks: AoChecks = {
     if (id === undefined) throw new Error('there is no orchestrator to look for')
     const cli = await exam.ao(['orchestrator', 'ls', '--json'])
     exam.expect(cli.exitCode === 0 && cli.stdout.includes(`"${id}"`), 'ls', '`ao orchestrator ls` lists it', showCli(cli))
-    exam.expect((await listOf(exam)).includes(id), 'list', 'GET /orchestrators lists it', (await listOf(exam)).join(', '))
+    const listed = await listOf(exam)
+    exam.expect(listed.includes(id), 'list', 'GET /orchestrators lists it', listed.join(', '))
+    const { data } = cli.exitCode === 0 ? JSON.parse(cli.stdout) as { data?: { id: string }[] } : {}
+    exam.expect(JSON.stringify(data?.map((one) => one.id).toSorted()) === JSON.stringify(listed.toSorted()), 'same', '`ao orchestrator ls` and GET /orchestrators have the same set', `${showCli(cli)}; GET /orchestrators: ${listed.join(', ')}`)
     const got = await exam.api('GET', '/orchestrators/{}', [id])
     exam.expect(got.status === 200 && got.text.includes(`"${id}"`), 'get', 'GET /orchestrators/{id} has it', got.shown)
     const worker = await world.session(exam, { harness: 'kimi' })

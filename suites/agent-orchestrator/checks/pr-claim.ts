@@ -5,9 +5,7 @@ import { eventsOf, pullsIn, pullsOf } from '../github/seen-by-ao.ts'
 import { isRecord, showCli, type Answer, type CallOptions, type Exam } from '../exam.ts'
 import type { AoChecks } from '../lanes/checks-lane.ts'
 import type { World } from '../world.ts'
-
-/** How long AO may take to tell what it has just written. Milliseconds. */
-const soon = 12_000
+import { goodManners, soon } from './scm.ts'
 
 const repo = 'acme/ws'
 const urlOf = (number: number, of = repo): string => `https://github.com/${of}/pull/${number}`
@@ -239,4 +237,5 @@ export const prClaimChecks: AoChecks = gitHubChecks({
     const { requests } = await lane.github.log(mark)
     exam.expect(requests.length === 0, 'asked-without', 'GitHub is not asked without a token', JSON.stringify(requests.slice(0, 2)))
   }],
+  ...goodManners,
 })

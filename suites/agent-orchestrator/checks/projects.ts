@@ -1,7 +1,6 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Exam} from '../exam.ts';
-import { isRecord, showCli } from '../exam.ts'
+import { isRecord, showCli, type Exam } from '../exam.ts'
 import { aoCheck, type AoChecks } from '../lanes/checks-lane.ts'
 import type { RepositoryShape } from '../world.ts'
 

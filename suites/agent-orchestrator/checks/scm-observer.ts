@@ -126,6 +126,8 @@ export const scmObserverChecks: AoChecks = gitHubChecks({
     world.memory.set('changed', 'yes')
     await expectPull(exam, world, 'opened later', 'opened-later', 'a pull request that is opened while the daemon runs is discovered', { number: 20, ci: 'passing' }, tick)
     await expectPull(exam, world, 'pending', 'turned-green', 'checks that end are told', { ci: 'passing' })
+    const updated = await comes(async () => (await eventsOf(exam.daemon)).some(({ type, payload }) => type === 'pr_updated' && payload.url === `https://github.com/${repo}/pull/10`), soon)
+    exam.expect(updated, 'event pr_updated', 'the event pr_updated is emitted when a pull request changes', 'it did not come')
     await expectPull(exam, world, 'draft', 'no-draft', 'a draft that is ready is told', { state: 'open' })
     await expectPull(exam, world, 'conflicting', 'closed', 'a closed pull request is told', { state: 'closed' })
     await expectPull(exam, world, 'green', 'merged', 'a merged pull request is told', { state: 'merged' })

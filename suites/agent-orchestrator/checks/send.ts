@@ -16,15 +16,21 @@ const linesOf = (world: World, session: string): string[] => agentEvents(world.d
 /** The lines of a session from the given count on, once `fits`, or whatever came by then. */
 const linesAfter = async (world: World, session: string, count: number, fits: (lines: string[]) => boolean): Promise<string[]> =>
   waitFor(() => fits(linesOf(world, session).slice(count)) ? linesOf(world, session).slice(count) : undefined, { deadlineMs: 6000, otherwise: () => new Error('none') }).catch(() => linesOf(world, session).slice(count))
+/** The lines of a session from the given count on. One message more is sent after what was sent before: when that is there, all of it is, and nothing of it comes into the next check. */
+async function settledAfter(exam: Exam, world: World, session: string, count: number): Promise<string[]> {
+  const last = 'that was all'
+  await exam.api('POST', '/sessions/{}/send', [session], { json: { message: last }, untold: true })
+  return (await linesAfter(world, session, count, (got) => got.includes(last))).filter((line) => line !== last)
+}
 
 export const sendChecks: AoChecks = {
   '5.1 send reaches the agent, and the screen': aoCheck(40, async (exam, world) => {
     const id = await target(exam, world)
     const answer = await exam.ao(['send', '--session', id, '--message', 'hello from outside'])
     exam.expect(answer.exitCode === 0, 'send', 'send succeeds', showCli(answer))
-    const lines = await linesAfter(world, id, 0, (got) => got.includes('hello from outside'))
+    const lines = await settledAfter(exam, world, id, 0)
     exam.expect(lines.join('\n') === 'hello from outside', 'arrived', 'the agent gets the message, once', JSON.stringify(lines))
-    const screen = await waitFor(async () => (await world.daemon.terminals.screen(id)).includes('hello from outside') ? true : undefined, { deadlineMs: 3000, otherwise: () => new Error('no') }).catch(() => false)
+    const screen = await waitFor(async () => (await world.daemon.terminals.screen(id)).includes('hello from outside') ? true : undefined, { deadlineMs: 9000, otherwise: () => new Error('no') }).catch(() => false)
     exam.expect(screen, 'pane', 'the pane shows it', await world.daemon.terminals.screen(id))
   }),
   '5.2 the sender stands before the message': aoCheck(20, async (exam, world) => {
@@ -45,8 +51,10 @@ export const sendChecks: AoChecks = {
       'a number': { json: { message: 7 }, codes: [] }, 'no body': { raw: '', codes: [] }, 'half of JSON': { raw: '{"message":', codes: [] },
     } as Record<string, { json?: unknown; raw?: string; codes: string[] }>)) await exam.refused('POST', '/sessions/{}/send', [id], { ...options, as }, codes)
     await exam.refused('POST', '/sessions/{}/send', ['nobody-1'], { json: { message: 'x' }, as: 'an unknown session' }, ['SESSION_NOT_FOUND'])
-    exam.expect(linesOf(world, id).length === count, 'refused-arrived', 'nothing of it reaches the agent', JSON.stringify(linesOf(world, id).slice(count)))
+    const arrived = await settledAfter(exam, world, id, count)
+    exam.expect(arrived.length === 0, 'refused-arrived', 'nothing of it reaches the agent', JSON.stringify(arrived))
     for (const [as, message] of Object.entries({ 'only blanks': ' \n ', 'only control characters': '\u0000\u001b' })) await exam.refused('POST', '/sessions/{}/send', [id], { json: { message }, as }, ['MESSAGE_REQUIRED'])
+    await settledAfter(exam, world, id, linesOf(world, id).length)
   }),
   '5.3 control characters are taken out': aoCheck(20, async (exam, world) => {
     const id = await target(exam, world)

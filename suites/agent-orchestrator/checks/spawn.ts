@@ -165,6 +165,17 @@ export const spawnChecks: AoChecks = {
     exam.expect(!other.stdout.includes(`"${id}"`), 'ls-project', 'of another project it is not', showCli(other))
     await exam.refused('GET', '/sessions', [], { query: 'active=maybe', as: 'active=maybe' }, ['INVALID_QUERY'])
   }),
+  '3.5 get tells a session as it is': aoCheck(20, async (exam, world) => {
+    const id = await world.worker(exam)
+    const session = await sessionOf(exam, id)
+    const answer = await exam.ao(['session', 'get', id, '-p', 'ws', '--json'])
+    const parsed: unknown = answer.exitCode === 0 ? JSON.parse(answer.stdout) : {}
+    const told = isRecord(parsed) && isRecord(parsed.session) ? parsed.session : {}
+    exam.expect(['id', 'projectId', 'kind', 'harness', 'isTerminated'].every((key) => told[key] !== undefined && told[key] === session[key]), 'get', '`ao session get --json` has what the API has', `${showCli(answer)}; the API: ${JSON.stringify(session)}`)
+    exam.expect(typeof activityOf(told) === 'string' && typeof told.status === 'string', 'get-activity', 'it has activity and status', showCli(answer))
+    const text = await exam.ao(['session', 'get', id])
+    exam.expect(text.exitCode === 0 && text.stdout.includes(id), 'get-text', 'the text names the session', showCli(text))
+  }),
   '3.5 get of what is not there': aoCheck(20, async (exam, world) => {
     const id = await world.worker(exam)
     await exam.refused('GET', '/sessions/{}', ['nobody-1'], { as: 'an unknown session' }, ['SESSION_NOT_FOUND'])
@@ -185,7 +196,7 @@ export const spawnChecks: AoChecks = {
     const id = await world.session(exam, { harness })
     const started = await agentEvent(world.daemon.agentLog, (event) => event.event === 'started' && event.session === id)
     const agent = started && identify(started.pid)
-    if (!agent) throw fail('check-failed', `the agent of session ${id} did not start within 6 s, or ended at once`)
+    if (!agent) throw fail('check-failed', `the agent of session ${id} did not start within 15 s, or ended at once`)
     const answer = await exam.ao(['session', 'kill', id])
     exam.expect(answer.exitCode === 0, 'kill', 'kill succeeds', showCli(answer))
     const session = await sessionOf(exam, id)
@@ -195,7 +206,7 @@ export const spawnChecks: AoChecks = {
     const plain = await exam.ao(['session', 'ls', '--json'])
     const all = await exam.ao(['session', 'ls', '--json', '--include-terminated'])
     exam.expect(!plain.stdout.includes(`"${id}"`) && all.stdout.includes(`"${id}"`), 'ls-terminated', 'ls shows it only with --include-terminated', `${showCli(plain)}; ${showCli(all)}`)
-    exam.expect(await comes(() => !isAlive(agent), 4000), 'agent-left', 'its agent has ended', `process ${agent.pid} lives 4 s after it`)
+    exam.expect(await comes(() => !isAlive(agent), 12_000), 'agent-left', 'its agent has ended', `process ${agent.pid} lives 12 s after it`)
     const again = await exam.api('POST', '/sessions/{}/kill', [id], { as: 'a second time' })
     exam.expect(again.status < 500, 'kill-again', 'to kill it again is no server error', again.shown)
     world.memory.set(`killed-${harness}`, id)
@@ -211,7 +222,7 @@ export const spawnChecks: AoChecks = {
     exam.expect(answer.exitCode === 0, 'restore', 'restore succeeds', showCli(answer))
     const session = await sessionOf(exam, id)
     exam.expect(session.isTerminated === false, 'restored-row', 'session get shows it active again', JSON.stringify(session))
-    const started = await waitFor(() => agentEvents(world.daemon.agentLog).filter((event) => event.event === 'started' && event.session === id).length > launches ? true : undefined, { deadlineMs: 5000, otherwise: () => new Error('none') }).catch(() => false)
+    const started = await waitFor(() => agentEvents(world.daemon.agentLog).filter((event) => event.event === 'started' && event.session === id).length > launches ? true : undefined, { deadlineMs: 15_000, otherwise: () => new Error('none') }).catch(() => false)
     exam.expect(started, 'restored-agent', 'its agent is started again', `${launches} launches before and after`)
     await exam.refused('POST', '/sessions/{}/restore', [id], { as: 'a session that lives' }, ['SESSION_NOT_RESTORABLE'])
   })])),
@@ -246,14 +257,15 @@ export const spawnChecks: AoChecks = {
       exam.expect((await sessionOf(exam, id)).harness === 'opencode', 'default-harness', 'the session reports harness=opencode', JSON.stringify(await sessionOf(exam, id)))
     }
   }),
-  '3 sessions are there after a restart of the daemon': aoCheck(40, async (exam, world) => {
+  '3 sessions are there after a restart of the daemon': aoCheck(90, async (exam, world) => {
     const id = await world.session(exam, { harness: 'kimi' })
     const before = (await listed(exam)).map((one) => one.id)
     await world.daemon.stop()
     await world.daemon.start()
     const after = (await listed(exam)).map((one) => one.id)
     exam.expect(JSON.stringify(after.toSorted()) === JSON.stringify(before.toSorted()), 'rows-lost', 'sessions outlive a restart', `before ${before.join(', ')}; after ${after.join(', ')}`)
-    const lives = await waitFor(async () => (await world.daemon.terminals.list()).includes(id) && (await sessionOf(exam, id)).isTerminated === false ? true : undefined, { deadlineMs: 10_000, everyMs: 300, otherwise: () => new Error('no') }).catch(() => false)
+    // Some versions end all sessions at the stop, and make them again one after another.
+    const lives = await waitFor(async () => (await world.daemon.terminals.list()).includes(id) && (await sessionOf(exam, id)).isTerminated === false ? true : undefined, { deadlineMs: 30_000, everyMs: 300, otherwise: () => new Error('no') }).catch(() => false)
     exam.expect(lives, 'terminal-lost', 'a live session has its terminal after the restart, or a new one', JSON.stringify(await sessionOf(exam, id)))
   }),
 }

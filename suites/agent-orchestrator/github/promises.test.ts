@@ -43,7 +43,7 @@ const walks: readonly Walk[] = [
     lane: 'scm-observer', only: ['6'], finds: {
       'wrong-token': ['wrong-token'], 'no-user-agent': ['bad-request'], egress: ['egress'], 'always-passing': ['facts red'], 'no-pr-event': ['event pr_created'], 'raw-log': ['control-characters'], 'whole-log': ['whole-log'],
       'needs-log': ['not-told red without a log'], 'nudges-twice': ['told-twice'], 'nudges-again': ['told-again'], 'older-unseen': ['opened-before'], 'closed-untold': ['closed'], 'merged-lives': ['merged-lives'],
-      'threads-stay': ['still-unresolved', 'event resolved'], 'no-backfill': ['not-filled'],
+      'threads-stay': ['still-unresolved', 'event resolved'], 'no-backfill': ['not-filled'], 'no-pr-update': ['event pr_updated'],
       'disabled-unsaid': ['not-said gh empty', 'not-said gh fails'], 'asks-without-token': ['asked gh empty', 'asked gh absent'],
     },
   },
@@ -51,8 +51,8 @@ const walks: readonly Walk[] = [
   { lane: 'scm-observer', only: ['6.1', '6.4 after', '6.3 the token'], finds: { 'gh-unasked': ['gh-token', 'not-looked'] }, empty: true },
   { lane: 'scm-observer', only: ['6.1'], finds: { blind: ['not-asked'] }, empty: true },
   {
-    lane: 'pr-claim', only: ['8.1', '8.2', '8.3 a claim'], finds: {
-      'branch-stays': ['branch'], 'session-get-hides': ['not-in-session-get'], 'no-pr-event': ['event'],
+    lane: 'pr-claim', only: ['6', '8.1', '8.2', '8.3 a claim'], finds: {
+      egress: ['egress'], 'branch-stays': ['branch'], 'session-get-hides': ['not-in-session-get'], 'no-pr-event': ['event'],
       'failure-is-ours': ['not-told GitHub answers unauthorized', '5xx POST /sessions/{}/pr/claim: GitHub answers cut'], 'attaches-anyway': ['attached GitHub answers unauthorized'],
       'rollback-keeps-row': ['leftover rows spawn --claim-pr'], 'rollback-keeps-branch': ['leftover branches spawn --claim-pr'], 'owner-unnamed': ['owner'], 'both-have-it': ['still-there'], 'asks-without-token': ['asked-without'],
     },

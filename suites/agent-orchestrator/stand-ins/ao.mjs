@@ -95,16 +95,19 @@ function daemon() {
     save()
     return project
   }
+  // Where its own program is: agents are to find that one, whatever else is on the PATH.
+  const path = `${broken('path-as-is') ? '' : `${join(dirname(runFile), '../bin')}:`}${process.env.PATH}`
   const start = (session) => {
     if (broken('no-terminals')) return
     const layout = join(process.env.TMPDIR, `ao-layout-${session.id}.kdl`)
-    const command = `export AO_SESSION_ID='${session.id}'; export AO_PROJECT_ID='${session.projectId}'; export AO_DATA_DIR='${data}'; export PATH='${process.env.PATH}'; ${programs[session.harness]} -- '${session.prompt.replaceAll("'", `'\\''`)}'; exec /bin/sh -i`
+    const command = `export AO_SESSION_ID='${session.id}'; export AO_PROJECT_ID='${session.projectId}'; export AO_DATA_DIR='${data}'; export PATH='${path}'; ${programs[session.harness]} -- '${session.prompt.replaceAll("'", `'\\''`)}'; exec /bin/sh -i`
     writeFileSync(layout, `layout {\n  cwd ${JSON.stringify(session.path)}\n  pane command="/bin/sh" name="agent" {\n    args "-lc" ${JSON.stringify(command)}\n  }\n}\n`)
     try {
       zellij('attach', '--create-background', session.id, 'options', '--default-layout', layout)
     } finally {
-      rmSync(layout)
+      if (!broken('leaves-temporary')) rmSync(layout)
     }
+    if (broken('hooks-for-all')) writeFileSync(join(session.path, 'hooks.json'), '{}')
   }
   const spawnSession = (body) => {
     const { projectId, harness = process.env.AO_AGENT || 'claude-code', prompt = '', kind = 'worker' } = body
@@ -189,9 +192,38 @@ function daemon() {
       if (query.has('active') && !['true', 'false'].includes(query.get('active'))) throw new Refused(400, 'INVALID_QUERY')
       return [200, { sessions: state.sessions.map(shown) }]
     },
-    'POST /orchestrators': (_ids, { projectId }) => {
+    'GET /orchestrators': () => [200, { orchestrators: broken('orchestrators-forgotten') ? [] : state.sessions.filter(({ kind }) => kind === 'orchestrator').map(shown) }],
+    'GET /orchestrators/{}': ([id]) => {
+      const session = sessionOf(id)
+      if (session.kind !== 'orchestrator' && !broken('any-is-orchestrator')) throw new Refused(404, 'SESSION_NOT_FOUND')
+      return [200, { orchestrator: shown(session) }]
+    },
+    'POST /orchestrators': (_ids, { projectId, clean = false }) => {
+      if (typeof clean !== 'boolean') throw new Refused(400, 'INVALID_JSON')
+      const before = state.sessions.filter((one) => one.kind === 'orchestrator' && one.projectId === projectId && !one.isTerminated)
       const { id } = spawnSession({ projectId, kind: 'orchestrator' })
-      return [201, { orchestrator: { id, projectId } }]
+      if (clean && !broken('clean-keeps-old')) for (const one of before) setActivity(one, 'exited')
+      return [201, { orchestrator: { id, projectId: broken('project-untold') ? undefined : projectId } }]
+    },
+    'PATCH /sessions/{}': ([id], { displayName }) => {
+      const session = sessionOf(id)
+      if (typeof displayName !== 'string' || displayName.trim() === '') throw new Refused(400, 'DISPLAY_NAME_REQUIRED')
+      if (!broken('rename-forgets')) session.displayName = displayName
+      save()
+      return [200, { ok: true, sessionId: id, displayName }]
+    },
+    'POST /sessions/{}/restore': ([id]) => {
+      const session = sessionOf(id)
+      if (!session.isTerminated) throw new Refused(409, 'SESSION_NOT_RESTORABLE')
+      if (!broken('restores-row-alone')) start(session)
+      Object.assign(session, { isTerminated: false, activity: { state: 'idle', lastActivityAt: now() } })
+      happen('session_updated', session)
+      return [200, { ok: true, sessionId: id }]
+    },
+    'POST /sessions/cleanup': () => {
+      const cleaned = state.sessions.filter(({ isTerminated, path: its }) => (isTerminated || broken('cleans-living')) && (existsSync(its) || broken('cleans-again')))
+      if (!broken('cleans-nothing')) for (const session of cleaned) quietly(() => git(projectOf(session.projectId).path, 'worktree', 'remove', '--force', session.path))
+      return [200, { ok: true, cleaned: cleaned.map(({ id }) => id) }]
     },
     'GET /sessions/{}/pr': ([id]) => [200, { sessionId: id, prs: sessionOf(id).prs }],
     'POST /sessions/{}/pr/claim': async ([id], body) => [200, await pulls.claim(sessionOf(id), body)],
@@ -268,7 +300,7 @@ function daemon() {
       if (text.length > 1_000_000) throw new Refused(413, 'TOO_LARGE')
       const ids = new RegExp(`^${route.split(' ')[1].replaceAll('{}', '([^/]+)')}$`).exec(path).slice(1).map(decodeURIComponent)
       let body = {}
-      if (/POST|PATCH/.test(incoming.method) && !route.endsWith('/kill')) {
+      if (/POST|PATCH/.test(incoming.method) && !/\/(?:kill|restore|cleanup)$/.test(route)) {
         body = quietly(() => JSON.parse(text))
         if (typeof body !== 'object' || body === null || Array.isArray(body)) throw new Refused(400, 'INVALID_JSON')
       }
@@ -279,6 +311,10 @@ function daemon() {
       if (!broken('opaque-500')) process.stderr.write(`level=ERROR id=${id} error=${JSON.stringify(String(error))}\n`)
       refuse(500, 'INTERNAL_ERROR', 'Internal server error')
     }
+  })
+  server.on('upgrade', (incoming, socket) => {
+    const open = incoming.url === '/mux' && !broken('no-mux') && (incoming.headers.origin === undefined || broken('mux-for-all'))
+    socket.end(open ? 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n' : 'HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
   })
   const end = async () => {
     for (const response of readers) response.destroy()
@@ -296,7 +332,7 @@ function daemon() {
     if (process.env.AO_LIKE_REAP) void reap(Number(process.env.AO_LIKE_REAP))
   })
   server.on('error', (error) => {
-    process.stderr.write(`port ${AO_PORT}: ${error.message}\n`)
+    if (!broken('port-unsaid')) process.stderr.write(`port ${AO_PORT}: ${error.message}\n`)
     process.exit(1)
   })
 }
@@ -349,7 +385,7 @@ async function main([command, ...args]) {
       for (let tries = 0; tries < 200 && (await status()).state !== 'ready'; tries += 1) await delay(50)
     }
     const after = await status()
-    return after.state === 'ready' ? say(after) : giveUp('the daemon did not become ready: look at its log')
+    return after.state === 'ready' ? say(after) : giveUp(`the daemon did not become ready${broken('port-unsaid') ? '' : `; see its log ${flag(args, '--log-file')}`}`)
   }
   if (command === 'stop') {
     const file = running()
@@ -380,9 +416,29 @@ async function main([command, ...args]) {
     return say(`registered project ${project.id} at ${project.path}`)
   }
   if (command === 'doctor') return say({ ok: true, failures: 0, checks: [{ level: 'PASS', section: 'Tools', name: 'zellij', message: 'ok' }, { level: await tokenLevel(broken), section: 'GitHub', name: 'github-token', message: 'ok' }] })
-  if (command === 'session' && args[0] === 'kill') return say(await asked('POST', `/sessions/${args[1]}/kill`))
-  if (command === 'session' && args[0] === 'get') return say(await asked('GET', `/sessions/${args[1]}`))
-  if (command === 'session' && args[0] === 'ls') return say({ data: (await asked('GET', '/sessions')).sessions, meta: { hiddenTerminatedCount: 0 } })
+  if (command === 'project' && args[0] === 'ls') {
+    const { projects } = await asked('GET', '/projects')
+    return args.includes('--json') ? say({ projects }) : say(projects.map(({ id }) => id).join('\n'))
+  }
+  if (command === 'project' && args[0] === 'rm') {
+    if (!args.includes('--yes') && readFileSync(0, 'utf8').trim() !== args[1] && !broken('asks-nothing')) return say('aborted')
+    await asked('DELETE', `/projects/${args[1]}`)
+    return say(`removed project ${args[1]}`)
+  }
+  if (command === 'session' && args[0] === 'get') {
+    const { session } = await asked('GET', `/sessions/${args[1]}`)
+    if (args.includes('-p') && flag(args, '-p') !== session.projectId) giveUp(`session ${args[1]} is not in project ${flag(args, '-p')}`, 2)
+    return say({ session: broken('get-is-bare') ? { id: session.id } : session })
+  }
+  if (command === 'session' && args[0] === 'ls') {
+    const { sessions } = await asked('GET', '/sessions')
+    const wanted = ({ projectId, isTerminated, kind }) => (!args.includes('-p') || flag(args, '-p') === projectId) && (!isTerminated || args.includes('--include-terminated')) && (kind === 'worker' || args.includes('--all'))
+    return say({ data: broken('ls-shows-all') ? sessions : sessions.filter(wanted), meta: { hiddenTerminatedCount: 0 } })
+  }
+  if (command === 'session' && (args[0] === 'kill' || args[0] === 'restore')) return void await asked('POST', `/sessions/${args[1]}/${args[0]}`)
+  if (command === 'session' && args[0] === 'rename') return void await asked('PATCH', `/sessions/${args[1]}`, { displayName: args[2] })
+  if (command === 'session' && args[0] === 'cleanup') return say((await asked('POST', '/sessions/cleanup')).cleaned.map((id) => `  Cleaned: ${id.replace(/-\d+$/, '')}:${id}`).join('\n'))
+  if (command === 'orchestrator' && args[0] === 'ls') return say({ data: (await asked('GET', '/orchestrators')).orchestrators })
   if (command === 'session' && args[0] === 'claim-pr') {
     const [, id, pr] = args
     if (!/^#?\d+$|^https?:/.test(pr)) giveUp(`usage: ${pr} is no pull request`, 2)

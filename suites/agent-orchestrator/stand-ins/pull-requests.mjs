@@ -89,6 +89,7 @@ export function pullRequests({ state, broken, Refused, happen, tell, end, save, 
     if (kept === undefined || broken('claimed-twice')) session.prs.push(pull)
     else Object.assign(kept, pull)
     if (known === undefined && !broken('no-pr-event')) happen('pr_created', session, { url: pull.url, session: session.id })
+    if (known && ['state', 'ci', 'review', 'mergeability'].some((key) => known[key] !== pull[key]) && !broken('no-pr-update')) happen('pr_updated', session, { url: pull.url, session: session.id, state: pull.state, ci: pull.ci })
     for (const check of pull.checks) {
       const before = known?.sha === pull.sha ? known.checks.find(({ name }) => name === check.name) : undefined
       if (before?.conclusion !== check.conclusion || before === undefined) happen('pr_check_recorded', session, { pr: pull.url, name: check.name, conclusion: check.conclusion })
