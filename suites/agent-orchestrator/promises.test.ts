@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { hasInEnvironment, readProcesses } from '../../harness/processes/table.ts'
 import type { Finding } from '../../harness/suite.ts'
 import { flagsIn, routesIn } from './capabilities.ts'
 import { cdcChecks } from './checks/cdc.ts'
@@ -143,6 +144,17 @@ test.concurrent.each([
     await ao.remove()
   }
 }, 180_000)
+
+test.concurrent('a daemon of ours that was told to outlive its stop is ended with what a test made', async () => {
+  const ao = await ours.likeAo('outlives-stop')
+  try {
+    await ours.startLikeAo(ao)
+    await ao.daemon.ao(['stop'])
+  } finally {
+    await ao.remove()
+  }
+  expect(readProcesses().filter(({ pid, zombie }) => !zombie && hasInEnvironment(pid, 'AO_DATA_DIR', ao.daemon.data))).toEqual([])
+}, 60_000)
 
 test.concurrent('a finding says how to see it by hand', async () => {
   const [finding] = await examine(['3.7 kill of what is not there'], 'kills-unknown')

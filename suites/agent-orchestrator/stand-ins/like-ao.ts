@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import getPort from 'get-port'
-import { identify, isAlive } from '../../../harness/processes/table.ts'
+import { hasInEnvironment, identify, isAlive, readProcesses } from '../../../harness/processes/table.ts'
 import { signalProcess } from '../../../harness/sandbox/finish.ts'
 import type { Finding } from '../../../harness/suite.ts'
 import { waitFor } from '../../../helpers/wait-for.ts'
@@ -48,12 +48,12 @@ export async function likeAo(faults = '', more: Readonly<Record<string, string>>
     daemon, world: new World(daemon, { terminal: 'zellij', routes: [], spawnFlags: [], schema: 0 }),
     rounds: () => existsSync(ticks) ? statSync(ticks).size : 0,
     remove: async () => {
-      const pid = daemon.pid()
-      const process = pid === undefined ? undefined : identify(pid)
       await daemon.stop()
-      // One that was told not to end.
-      if (process && isAlive(process)) signalProcess(process, 'SIGKILL')
       await Promise.all((await daemon.terminals.list()).map((name) => daemon.terminals.kill(name)))
+      // One that was told not to end may have no run file any more.
+      const left = readProcesses().filter(({ pid }) => hasInEnvironment(pid, 'AO_DATA_DIR', daemon.data)).flatMap(({ pid }) => identify(pid) ?? [])
+      for (const one of left) signalProcess(one, 'SIGKILL')
+      await waitFor(() => left.some(isAlive) ? undefined : true, { deadlineMs: 10_000, otherwise: () => new Error(`of ${daemon.root} lives ${left.map(({ pid }) => pid).join(', ')}`) })
       await waitFor(() => {
         try {
           rmSync(root, { recursive: true, force: true })
