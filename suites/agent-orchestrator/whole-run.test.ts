@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -33,6 +33,9 @@ test('a program that is given is taken; the workspace can be gone on with, and e
   expect(run.record().facts['version.ao']).toBe('like-ao 1')
   expect(readFileSync(join(run.results, 'latest', 'findings.json'), 'utf8')).toContain('"findings"')
   expect(readdirSync(join(base, 'w', 'd'))).toEqual(['cdc'])
+  appendFileSync(join(base, 'like-ao'), '# newer\n')
+  const other = await whole('cdc.smoke', { SMOKE_REUSE: '1' }, 1)
+  expect(other.record().lanes.find(({ name }) => name === 'resume')?.verdict).toMatchObject({ class: 'drift', diagnosis: expect.stringContaining('is another than SMOKE_AO_BIN=') as string })
   rmSync(join(base, 'w', 'ao-bin', 'ao'))
   const without = await whole('cdc.smoke', { SMOKE_REUSE: '1' }, 1)
   expect(without.record().lanes.find(({ name }) => name === 'resume')?.verdict).toMatchObject({ class: 'drift', diagnosis: expect.stringContaining('ao-bin/ao is not there') as string })
