@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { z } from 'zod'
 import { UsageError } from '../../harness/errors.ts'
 import { path, text } from '../../harness/options/definitions.ts'
@@ -17,8 +17,10 @@ type AoOptions = z.infer<typeof values>
 /** The values of this suite's options, as a step gets them. */
 export const optionsOf = (own: Readonly<Record<string, unknown>>): AoOptions => values.parse(own)
 
-/** @throws UsageError when the program is not there */
+/** @throws UsageError when the program is not there, or is no file */
 export function checkOptions(own: Readonly<Record<string, unknown>>): void {
   const { aoBin } = optionsOf(own)
-  if (aoBin !== undefined && !existsSync(aoBin)) throw new UsageError(`SMOKE_AO_BIN=${JSON.stringify(aoBin)} does not exist`, 'name a program of AO, or leave it out and name a source: SMOKE_SOURCE_AO=/path/or/url')
+  if (aoBin === undefined) return
+  const what = statSync(aoBin, { throwIfNoEntry: false })
+  if (what?.isFile() !== true) throw new UsageError(`SMOKE_AO_BIN=${JSON.stringify(aoBin)} ${what ? 'is no file' : 'does not exist'}`, 'name a program of AO, or leave it out and name a source: SMOKE_SOURCE_AO=/path/or/url')
 }

@@ -20,7 +20,7 @@ export const bootstrap = lane({
     const binary = await step('build', build)
     await step('version', async ({ run, paths, fact }) => {
       const version = (await run({ file: binary, args: ['version'], cwd: paths.root })).trim()
-      if (version === '') throw fail('bootstrap-step', '`ao version` says nothing')
+      if (version === '') throw fail('bootstrap-step', '`ao version` says nothing', { remedy: 'name a program of AO' })
       fact('version.ao', version)
     })
     const { terminal, zellij } = await step('doctor', (context) => look(context, binary))
