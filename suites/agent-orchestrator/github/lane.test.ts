@@ -46,6 +46,12 @@ test('what is found while GitHub is sound counts, with how to see it', async () 
   expect(await judge(stage, blames)).toMatchObject({ thrown: undefined, found: [{ id: 'wrong', section: '6.2', promised: 'it is right', happened: 'it is wrong', severity: 'low', reproduce: 'do this' }] })
 })
 
+test('what is to be typed names nothing of the fake, which is gone by then', async () => {
+  const exam = new Exam(stage.world.daemon, new Seen(), '6.2 a check', () => undefined)
+  await expect(stage.lane.start(exam, { OTHER: 'x' })).rejects.toThrow('the daemon does not start')
+  expect(exam.again()).toMatch(/^AO_GITHUB_TOKEN="\$GITHUB_TOKEN" OTHER=x ao start # /)
+})
+
 test('asked for what the fake does not know: nothing counts, and the verdict is against clone-smoke', async () => {
   const { proxy = '', ca = '' } = { proxy: stage.lane.env.HTTPS_PROXY, ca: stage.lane.env.SSL_CERT_FILE }
   expect(await judge(stage, async (...given) => {

@@ -38,7 +38,9 @@ export class LaneGitHub {
   /** @param more on top of the environment; an empty text takes a token away */
   async start(exam: Exam, more: Readonly<Record<string, string>> = {}): Promise<void> {
     const env = { ...this.env, ...more }
-    exam.byHand(`${Object.entries(env).map(([name, value]) => `${name}=${value} `).join('')}ao start`)
+    // The fake GitHub is gone when the line is typed.
+    const typed = Object.entries({ AO_GITHUB_TOKEN: '"$GITHUB_TOKEN"', ...more }).map(([name, value]) => `${name}=${value} `).join('')
+    exam.byHand(`${typed}ao start # GitHub was a stand-in: take a repository and a pull request of yours`)
     const started = await exam.daemon.start(env)
     if (started.exitCode !== 0) throw fail('restart', `the daemon does not start: ${showCli(started)}`, { evidence: [exam.daemon.logEvidence] })
   }
