@@ -222,7 +222,7 @@ export const daemonChecks: AoChecks = {
     const foreign = join(daemon.root, 'foreign')
     mkdirSync(foreign)
     writeFileSync(join(foreign, 'ao'), '#!/bin/sh\n', { mode: 0o755 })
-    exam.byHand('mkdir foreign; ln -s "$(command -v true)" foreign/ao; AO=$(command -v ao); $AO stop; PATH="$PWD/foreign:$PATH" $AO start')
+    exam.byHand('mkdir foreign; echo "#!/bin/sh" > foreign/ao; chmod +x foreign/ao; AO=$(command -v ao); $AO stop; PATH="$PWD/foreign:$PATH" $AO start')
     await daemon.start({ PATH: `${foreign}${delimiter}${daemon.env.PATH ?? ''}` })
     const id = await world.session(exam, { harness: 'kimi' })
     const started = await agentEvent(daemon.agentLog, ({ event, session }) => event === 'started' && session === id, 10_000)
