@@ -40,7 +40,11 @@ export async function smokeProject({ root, defaultSuite, env, argv = process.arg
   const suite = suiteAsked(env, smokeConfig.file) ?? defaultSuite
   // An unknown suite must reach the global setup, which says what is wrong with it.
   const folder = existsSync(join(root, 'suites', suite, 'suite.ts')) ? suite : '*'
-  if (folder === suite) refuseStrayFilters(argv, suite, join(root, 'suites', suite))
+  const stray = folder === suite ? await strayFilter(argv, suite, join(root, 'suites', suite)) : undefined
+  if (stray !== undefined) {
+    process.stderr.write(`\nclone-smoke: ${stray.message}\n`)
+    process.exit(stray.exitCode)
+  }
   return {
     root,
     test: {
@@ -59,17 +63,26 @@ export async function smokeProject({ root, defaultSuite, env, argv = process.arg
   }
 }
 
-/** Ends the program with 2 when a filter means no lane: vitest would run what the others mean, and not say a word. */
-function refuseStrayFilters(argv: readonly string[], suite: string, folder: string): void {
+/** What is wrong when a filter means no lane: vitest would run what the others mean, and not say a word. */
+export async function strayFilter(argv: readonly string[], suite: string, folder: string): Promise<UsageError | undefined> {
   const lanes = readdirSync(folder).flatMap((file) => /^(.+)\.smoke\.ts$/.exec(file)?.[1] ?? [])
-  // What stands after a flag may be its value.
-  const words = argv.filter((word, at) => /^\/?[\w-]+\.smoke$/.test(word) && argv[at - 1]?.startsWith('-') !== true)
-  const stray = words.find((word) => !lanes.some((lane) => `/${lane}.smoke`.includes(word)))
-  if (stray === undefined) return
-  const nearest = nearestOf(stray.replace(/^\/|\.smoke$/g, ''), lanes)
-  const error = new UsageError(`suite ${suite} has no lane for the filter ${JSON.stringify(stray)}`, nearest === undefined ? `lanes: ${lanes.join(', ')}` : `did you mean ${nearest}.smoke?`)
-  process.stderr.write(`\nclone-smoke: ${error.message}\n`)
-  process.exit(error.exitCode)
+  // As vitest compares: a part of the path, whatever its case.
+  const meansLane = (word: string): boolean => lanes.some((lane) => `/${lane}.smoke.ts`.toLowerCase().includes(word.toLowerCase()))
+  const stray = (await filtersIn(argv)).find((word) => /^\/?[\w-]+\.smoke(?:\.ts)?$/i.test(word) && !meansLane(word))
+  if (stray === undefined) return undefined
+  const nearest = nearestOf(stray.replace(/^\/|\.smoke(?:\.ts)?$/gi, ''), lanes)
+  return new UsageError(`suite ${suite} has no lane for the filter ${JSON.stringify(stray)}`, nearest === undefined ? `lanes: ${lanes.join(', ')}` : `did you mean ${nearest}.smoke?`)
+}
+
+/** Only vitest knows which words are values of its flags. Where the program is another one, what was typed has no filters. */
+async function filtersIn(argv: readonly string[]): Promise<readonly string[]> {
+  if (!argv.some((word) => /\.smoke(?:\.ts)?$/i.test(word))) return []
+  const { parseCLI } = await import('vitest/node')
+  try {
+    return parseCLI(['vitest', ...argv]).filter
+  } catch {
+    return []
+  }
 }
 
 async function readConfig(root: string): Promise<LoadedConfig> {
