@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { isAlive, identify } from '../../harness/processes/table.ts'
+import { shellWord } from '../../harness/shell-word.ts'
 import { waitFor } from '../../helpers/wait-for.ts'
 import { harnessPrograms } from './agents.ts'
 import type { Made } from './by-hand.ts'
@@ -59,15 +60,15 @@ export class Daemon {
     // Hooks call it by this name; a link would not do where AO looks at its own path.
     if (!existsSync(this.program)) symlinkSync(binary, this.program)
     this.#write('zellij', zellij === undefined
-      ? `exec ${standIn('zellij.sh')} ${process.execPath} ${join(root, 'z')} "$@"`
-      : `ZELLIJ_SOCKET_DIR=${join(root, 'z')} exec ${zellij} "$@"`)
+      ? `exec ${shellWord(standIn('zellij.sh'))} ${shellWord(process.execPath)} ${shellWord(join(root, 'z'))} "$@"`
+      : `ZELLIJ_SOCKET_DIR=${shellWord(join(root, 'z'))} exec ${shellWord(zellij)} "$@"`)
     const tmuxLog = join(root, 'tmux.log')
     if (terminal === 'tmux') this.#write('tmux', tmuxWitness(tmuxLog, env.PATH ?? ''))
     // `gh` that is not logged in: it says nothing and is content.
     this.#write('gh', 'exit 0')
     // Its version without starting node: the doctor waits for two seconds.
-    for (const program of Object.values(harnessPrograms)) this.#write(program, `[ "$1" = --version ] && echo '9.9.9 (stand-in for ${program})' && exit\n[ -x ${this.realProgram(program)} ] && exec ${this.realProgram(program)} "$@"
-exec ${process.execPath} ${standIn('agent.mjs')} ${program} ${this.agentLog} "$@" 2>>${this.standInErrors}`)
+    for (const program of Object.values(harnessPrograms)) this.#write(program, `[ "$1" = --version ] && echo '9.9.9 (stand-in for ${program})' && exit\n[ -x ${shellWord(this.realProgram(program))} ] && exec ${shellWord(this.realProgram(program))} "$@"
+exec ${[process.execPath, standIn('agent.mjs'), program, this.agentLog].map(shellWord).join(' ')} "$@" 2>>${shellWord(this.standInErrors)}`)
     writeFileSync(join(root, 'gitconfig'), '[user]\n\tname = clone-smoke\n\temail = clone-smoke@localhost\n[init]\n\tdefaultBranch = main\n[safe]\n\tdirectory = *\n')
     // How the user reaches registries is nothing for AO: its GitHub is the run's own, or none.
     const inherited = Object.fromEntries(Object.entries(env).filter(([name]) => !/^(?:AO_.*|GITHUB_TOKEN|https?_proxy)$/i.test(name)))

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { execa } from 'execa'
 import { identify, isAlive } from '../../harness/processes/table.ts'
+import { shellWord } from '../../harness/shell-word.ts'
 
 /** The terminal sessions that one daemon has, seen from outside of AO. */
 export interface Terminals {
@@ -41,11 +42,12 @@ export function zellijTerminals(program: string, env: Readonly<Record<string, st
 /** The lines of a shell script that is found as `tmux` before the real one, and writes down which sessions are made and ended. */
 export function tmuxWitness(log: string, path: string): string {
   const real = path.split(delimiter).map((directory) => join(directory, 'tmux')).find((file) => existsSync(file)) ?? '/usr/bin/tmux'
+  const [program, to] = [shellWord(real), shellWord(log)]
   return `case " $* " in
-*" new-session "*) ${real} "$@" || exit; echo "$*" >> ${log}; exit 0 ;;
-*" kill-s"*) echo "$*" >> ${log} ;;
+*" new-session "*) ${program} "$@" || exit; echo "$*" >> ${to}; exit 0 ;;
+*" kill-s"*) echo "$*" >> ${to} ;;
 esac
-exec ${real} "$@"`
+exec ${program} "$@"`
 }
 
 /** @param env with the TMUX_TMPDIR that the daemon has; @param log of `tmuxWitness` */

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import getPort from 'get-port'
 import { hasInEnvironment, identify, isAlive, readProcesses } from '../../../harness/processes/table.ts'
 import { signalProcess } from '../../../harness/sandbox/finish.ts'
+import { shellWord } from '../../../harness/shell-word.ts'
 import type { Finding } from '../../../harness/suite.ts'
 import { waitFor } from '../../../helpers/wait-for.ts'
 import { Daemon } from '../daemon.ts'
@@ -28,7 +29,7 @@ export interface LikeAo {
 /** A program in a directory that is like AO's: command line and daemon. */
 export function likeAoProgram(directory: string): string {
   const binary = join(directory, 'like-ao')
-  writeFileSync(binary, `#!/bin/sh\nexec ${process.execPath} ${program} "$@"\n`)
+  writeFileSync(binary, `#!/bin/sh\nexec ${shellWord(process.execPath)} ${shellWord(program)} "$@"\n`)
   chmodSync(binary, 0o755)
   return binary
 }
@@ -38,7 +39,7 @@ export function likeAoProgram(directory: string): string {
  * @param more on top of its environment
  */
 export async function likeAo(faults = '', more: Readonly<Record<string, string>> = {}): Promise<LikeAo> {
-  const root = mkdtempSync(join(tmpdir(), 'ao-'))
+  const root = mkdtempSync(join(tmpdir(), 'a o-'))
   const binary = likeAoProgram(root)
   // A real one looks every 30 s.
   const own = { AO_LIKE_FAULT: faults, AO_LIKE_TICK: '100', ...(faults !== 'local-time' && { TZ: 'UTC' }), ...more }
