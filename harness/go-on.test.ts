@@ -14,6 +14,6 @@ test.each([
 })
 
 test('the command has what the run was given, and the lanes', () => {
-  expect(goOnCommand('/a b', { SMOKE_SUITE: 'mine', SMOKE_KEEP: 'always', SMOKE_REF_STACK: '' }, ['install.smoke', 'remove.smoke']))
-    .toBe("SMOKE_SUITE=mine SMOKE_WORKSPACE='/a b' SMOKE_REUSE=1 npx vitest run install.smoke remove.smoke")
+  expect(goOnCommand('/a b', { SMOKE_SUITE: 'mine', SMOKE_KEEP: 'always', SMOKE_REF_STACK: '', SMOKE_OF_THE_SUITE: 'x y', SMOKE_SANDBOX_ID: 'z', HOME: '/' }, ['install.smoke', 'remove.smoke']))
+    .toBe("SMOKE_SUITE=mine SMOKE_OF_THE_SUITE='x y' SMOKE_WORKSPACE='/a b' SMOKE_REUSE=1 npx vitest run install.smoke remove.smoke")
 })

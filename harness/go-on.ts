@@ -1,8 +1,19 @@
 import type { RunInfo } from './lanes/run-info.ts'
+import { internalVariables } from './options/resolve.ts'
 import { shellWord } from './shell-word.ts'
 
-/** What a run that goes on must be told again: where everything else comes from is in the workspace. */
-const repeated = /^SMOKE_(SUITE$|SOURCE_|REF_|RESULTS$|AGENT_BIN$|TEST_SCOPE$)/
+/** What clone-smoke sets itself, and what belongs to one run alone. */
+const ofOneRun = new Set([
+  ...internalVariables, 'SMOKE_KEEP', 'SMOKE_WORKSPACE', 'SMOKE_REUSE', 'SMOKE_FORCE', 'SMOKE_FORCE_OUTDATED',
+  'SMOKE_FORCE_BOOTSTRAP', 'SMOKE_BOOTSTRAP_ONLY', 'SMOKE_SKIP_BOOTSTRAP', 'SMOKE_MANUAL', 'SMOKE_MANUAL_STAGE',
+])
+
+/** The options that a command must say again, a suite's own among them, each as a word of a shell with a blank after it. */
+export function optionsAgain(env: NodeJS.ProcessEnv, except: readonly string[] = []): string {
+  return Object.entries(env)
+    .filter(([name, value]) => name.startsWith('SMOKE_') && !ofOneRun.has(name) && !except.includes(name) && value !== undefined && value !== '')
+    .map(([name, value = '']) => `${name}=${shellWord(value)} `).join('')
+}
 
 /** The filter that all lanes pass. */
 export const allLanes = ['smoke'] as const
@@ -18,8 +29,5 @@ export function filtersOf({ lanes, selected, options }: Pick<RunInfo, 'lanes' | 
 
 /** The command that goes on in a workspace, as this run was asked for. */
 export function goOnCommand(workspace: string, env: NodeJS.ProcessEnv, filters: readonly string[]): string {
-  const options = Object.entries(env)
-    .filter(([name, value]) => repeated.test(name) && value !== undefined && value !== '')
-    .map(([name, value = '']) => `${name}=${shellWord(value)} `)
-  return `${options.join('')}SMOKE_WORKSPACE=${shellWord(workspace)} SMOKE_REUSE=1 npx vitest run ${filters.join(' ')}`
+  return `${optionsAgain(env)}SMOKE_WORKSPACE=${shellWord(workspace)} SMOKE_REUSE=1 npx vitest run ${filters.join(' ')}`
 }

@@ -4,9 +4,7 @@ import type { SerializedError } from 'vitest'
 import type { TestModule, TestProject, Vitest } from 'vitest/node'
 import { runRecord, type ProgressEvent, type RunRecord, type TestRecord } from '../harness/record.ts'
 import { cutText } from './head-and-tail.ts'
-import { allLanes, goOnCommand } from '../harness/go-on.ts'
-import { internalVariables } from '../harness/options/resolve.ts'
-import { shellWord } from '../harness/shell-word.ts'
+import { allLanes, goOnCommand, optionsAgain } from '../harness/go-on.ts'
 import { redactorOfThisProcess } from '../harness/redaction/of-this-process.ts'
 import { laneOfFile } from '../harness/vitest/lane-file.ts'
 import { rememberedRun } from '../harness/vitest/this-run.ts'
@@ -107,18 +105,9 @@ const goOnIn = ({ workspace, filters = allLanes }: RunFile): string => goOnComma
 /** A command for the terminal and the reports: a source may be an address with a password. */
 export const redacted = (command: string): string => redactorOfThisProcess().text(command)
 
-/** What clone-smoke sets itself, and what must not be the same the next time. */
-const notRepeated = new Set([
-  ...internalVariables, 'SMOKE_KEEP', 'SMOKE_WORKSPACE', 'SMOKE_RESULTS', 'SMOKE_REUSE', 'SMOKE_FORCE', 'SMOKE_FORCE_OUTDATED',
-  'SMOKE_FORCE_BOOTSTRAP', 'SMOKE_BOOTSTRAP_ONLY', 'SMOKE_SKIP_BOOTSTRAP', 'SMOKE_MANUAL', 'SMOKE_MANUAL_STAGE',
-])
-
 /** The command that runs a lane again as it was run, in a workspace that is kept if it fails again. */
 export function reproduceCommand(lane: string, env: NodeJS.ProcessEnv): string {
-  const options = Object.entries(env)
-    .filter(([name, value]) => name.startsWith('SMOKE_') && !notRepeated.has(name) && value !== undefined && value !== '')
-    .map(([name, value = '']) => `${name}=${shellWord(value)} `)
-  return `${options.join('')}SMOKE_KEEP=failed npx vitest run ${lane}.smoke`
+  return `${optionsAgain(env, ['SMOKE_RESULTS'])}SMOKE_KEEP=failed npx vitest run ${lane}.smoke`
 }
 
 /** From the memory of this process; else from the results; where the copy failed and the workspace was kept, from there. */

@@ -125,6 +125,15 @@ test('a paused run says what to read, how to go on and how to give up', () => {
   `)
 })
 
+test('findings are counted by kind, beside the text to paste', () => {
+  const finding = { lane: 'a', step: '3.7 kill', id: 'x', section: '3.7', promised: 'p', happened: 'h', severity: 'high', reproduce: '' } as const
+  const record: RunRecord = {
+    schema: 1, run: 'r', suite: 'toy', outcome: 'failed', startedAt: at, durationMs: 9000, facts: {}, notes: [], errors: [], lanes: [],
+    findings: [{ ...finding, expected: false }, { ...finding, expected: true }, { ...finding, expected: true }], staleFindings: [{ lane: 'a', step: '3.7 kill', id: 'gone' }],
+  }
+  expect(closingLines(record, { results: '/cwd/r', workspace: '/w', cwd: '/cwd', goOn: '' }, plain).join('\n')).toContain('beside it findings.md (1 new, 2 known, 1 no longer found), summary.md, ')
+})
+
 test('a run that changed something of the user says what', () => {
   const record: RunRecord = {
     schema: 1, run: 'r', suite: 'toy', outcome: 'failed', startedAt: at, durationMs: 9000, facts: {}, notes: [], errors: [], lanes: [],

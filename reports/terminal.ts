@@ -142,8 +142,16 @@ export function closingLines(record: RunRecord, { results, workspace, cwd, goOn 
       `${paint.faint('give up')} npx clone-smoke cleanup ${shellWord(workspace)}`,
     )
   }
-  lines.push(`${paint.faint('report')} ${shown(results)}/report.html`, '       beside it summary.md, junit.xml, ctrf.json, run.json, transcripts/, logs/')
+  lines.push(`${paint.faint('report')} ${shown(results)}/report.html`, `       beside it ${findingsFile(record)}summary.md, junit.xml, ctrf.json, run.json, transcripts/, logs/`)
   return lines
+}
+
+/** The text to paste, where there is one, and how much is in it. */
+function findingsFile({ findings = [], staleFindings = [] }: RunRecord): string {
+  const known = findings.filter(({ expected }) => expected).length
+  const counts = [[findings.length - known, 'new'], [known, 'known'], [staleFindings.length, 'no longer found']] as const
+  const told = counts.filter(([count]) => count > 0).map(([count, kind]) => `${count} ${kind}`)
+  return told.length === 0 ? '' : `findings.md (${told.join(', ')}), `
 }
 
 /** A sentence about the lanes that were skipped because this one failed. */
