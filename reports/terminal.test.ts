@@ -129,7 +129,7 @@ test('findings are counted by kind, beside the text to paste', () => {
   const finding = { lane: 'a', step: '3.7 kill', id: 'x', section: '3.7', promised: 'p', happened: 'h', severity: 'high', reproduce: '' } as const
   const record: RunRecord = {
     schema: 1, run: 'r', suite: 'toy', outcome: 'failed', startedAt: at, durationMs: 9000, facts: {}, notes: [], errors: [], lanes: [],
-    findings: [{ ...finding, expected: false }, { ...finding, expected: true }, { ...finding, expected: true }], staleFindings: [{ lane: 'a', step: '3.7 kill', id: 'gone' }],
+    findings: [{ ...finding, expected: false }, { ...finding, expected: true }, { ...finding, expected: true }], staleFindings: [{ lane: 'a', step: '3.7 kill', id: 'gone' }], teardown: { durationMs: 1, ended: 0, leftovers: [], hostChanges: [], workspaceKept: false, processesKept: false },
   }
   expect(closingLines(record, { results: '/cwd/r', workspace: '/w', cwd: '/cwd', goOn: '' }, plain).join('\n')).toContain('beside it findings.md (1 new, 2 known, 1 no longer found), summary.md, ')
 })
