@@ -15,7 +15,7 @@ const really = [
   'host-guardrails-set', // survived; the environment
 ]
 
-test.each(faults.filter(({ id }) => really.includes(id)))('$id is caught and named', { timeout: 600_000 }, async (fault) => {
+test.concurrent.each(faults.filter(({ id }) => really.includes(id)))('$id is caught and named', { timeout: 600_000 }, async (fault) => {
   const { seen, expected, misses } = await prove(fault)
   expect(misses, misses.join('\n')).toEqual([])
   expect(seen).toBe(expected)
