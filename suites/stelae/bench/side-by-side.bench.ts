@@ -54,6 +54,8 @@ test("Stelae's own harness and this suite, side by side: from nothing to a stack
       rmSync(cold, { recursive: true, force: true })
     }
   } finally {
+    // It was kept, and its ports with it.
+    await execa(process.execPath, [here('../../../harness/cli/clone-smoke.mjs'), 'cleanup', join(directory, 'w')], { reject: false, stdin: 'ignore' })
     rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
   }
   const base = median(samples.get('theirs, cold')?.map(({ wall }) => wall) ?? [])
