@@ -126,7 +126,7 @@ const known: readonly Known[] = [
   { step: '6.2 what changes while the daemon runs is told within one tick', id: '5xx POST /sessions: in a project whose origin was never fetched', until: 7 },
   { step: '6.2 what changes while the daemon runs is told within one tick', id: 'merged-lives' },
   { step: '6.2 what changes while the daemon runs is told within one tick', id: 'opened-before' },
-  { step: '6.2 when GitHub is well again what changed is told, and one repository that is gone hides no other', id: 'hidden', sometimes: true },
+  { step: '6.2 when GitHub is well again what changed is told, and one repository that is gone hides no other', id: 'hidden' },
   { step: '6.3 without a token the observer says so, and does nothing', id: 'not-said gh absent' },
   { step: '6.3 without a token the observer says so, and does nothing', id: 'not-said gh fails' },
   { step: '6.5 an origin that is added later is written into the project', id: 'spawn', until: 10.5 },

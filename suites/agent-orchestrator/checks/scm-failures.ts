@@ -43,6 +43,8 @@ export const scmFailureChecks: AoChecks = gitHubChecks({
     await github.setPull({ repo: 'acme/quiet', number: 2, head: branchOf('found meanwhile'), checks: [build('green')] })
     const offset = exam.daemon.logText().length
     const mark = await look(exam, world, lane)
+    // Before it is stopped again: the next check is about what it knows of that one.
+    await comes(async () => (await onlyPull(exam, remember(world, 'found meanwhile')))?.number === 2, soon)
     world.memory.set('failed', 'yes')
     for (const [of, { kind }] of Object.entries(flaky)) {
       const failed = await comes(async () => (await github.log(mark)).requests.some(({ failure, path }) => failure === kind && path.includes(of)), soon)
