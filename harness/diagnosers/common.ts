@@ -1,6 +1,6 @@
 import { statfsSync } from 'node:fs'
-import type { Verdict } from '../verdict.ts'
 import { excerpt } from '../redaction/excerpt.ts'
+import type { Verdict } from '../verdict.ts'
 import type { Clues, Diagnoser } from './diagnoser.ts'
 
 /** Causes that any stack can have. */

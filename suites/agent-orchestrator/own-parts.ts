@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { fail, VerdictError } from '../../harness/verdict.ts'
 import { excerpt } from '../../harness/redaction/excerpt.ts'
+import { fail, VerdictError } from '../../harness/verdict.ts'
 import type { Daemon } from './daemon.ts'
 import type { Exam } from './exam.ts'
 
