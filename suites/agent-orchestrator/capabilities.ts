@@ -8,7 +8,7 @@ export const capabilities = z.object({
   routes: z.array(z.string()),
   /** Flags of `ao spawn`. */
   spawnFlags: z.array(z.string()),
-  /** Highest migration of the database; 0 where it could not be read. */
+  /** Highest migration of the database; 0 where it keeps none, or could not be read. */
   schema: z.number(),
   /** Its cleanup tells which sessions it skipped; since then its own files do not make worktrees dirty. */
   tellsSkipped: z.boolean().optional(),

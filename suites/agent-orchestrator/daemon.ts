@@ -7,6 +7,7 @@ import { shellWord } from '../../harness/shell-word.ts'
 import { waitFor } from '../../helpers/wait-for.ts'
 import { harnessPrograms } from './agents.ts'
 import type { Made } from './by-hand.ts'
+import { proxyEnvironment } from './outside.ts'
 import { standInTerminals, tmuxTerminals, tmuxWitness, zellijTerminals, type Terminals } from './terminals.ts'
 
 /** What is needed to make a daemon's surroundings. */
@@ -23,6 +24,8 @@ interface DaemonParts {
   readonly env: Readonly<Record<string, string>>
   /** The sandbox's folder of logs and the daemon's name in it: its log is really there, and is kept with the results. */
   readonly keptLog?: { readonly folder: string; readonly name: string }
+  /** Where whoever wants to leave this machine is sent; default: nowhere, so that nobody does. */
+  readonly proxy?: string
   /** On top of all. */
   readonly more?: Readonly<Record<string, string>>
 }
@@ -33,6 +36,12 @@ export interface CliAnswer {
   readonly stdout: string
   readonly stderr: string
 }
+
+/** The port of `discard`, where nobody listens. */
+const nowhere = 'http://127.0.0.1:9'
+
+/** What most users have: unlike /bin/sh it reads a terminal that a program left in raw mode. */
+const usualShell = existsSync('/bin/bash') ? '/bin/bash' : '/bin/sh'
 
 const standIn = (name: string): string => fileURLToPath(new URL(`stand-ins/${name}`, import.meta.url))
 
@@ -49,7 +58,7 @@ export class Daemon {
   /** Its log as a verdict names it. */
   readonly logEvidence: string
 
-  constructor({ root, binary, port, terminal, zellij, env, keptLog, more }: DaemonParts) {
+  constructor({ root, binary, port, terminal, zellij, env, keptLog, proxy = nowhere, more }: DaemonParts) {
     this.root = root
     this.port = port
     for (const name of ['bin', 'home', 'tmp', 'run', 'data', 'tmux', 'gh']) mkdirSync(join(root, name), { recursive: true, mode: 0o700 })
@@ -71,15 +80,15 @@ export class Daemon {
 exec ${[process.execPath, standIn('agent.mjs'), program, this.agentLog].map(shellWord).join(' ')} "$@" 2>>${shellWord(this.standInErrors)}`)
     writeFileSync(join(root, 'gitconfig'), '[user]\n\tname = clone-smoke\n\temail = clone-smoke@localhost\n[init]\n\tdefaultBranch = main\n[safe]\n\tdirectory = *\n')
     // How the user reaches registries is nothing for AO: its GitHub is the run's own, or none.
-    const inherited = Object.fromEntries(Object.entries(env).filter(([name]) => !/^(?:AO_.*|GITHUB_TOKEN|https?_proxy)$/i.test(name)))
+    const inherited = Object.fromEntries(Object.entries(env).filter(([name]) => !/^(?:AO_.*|GITHUB_TOKEN|(?:https?|all|no)_proxy)$/i.test(name)))
     this.env = {
-      ...inherited, HOME: join(root, 'home'), USER: 'smoke', SHELL: '/bin/sh', TERM: 'xterm-256color', LANG: 'C.UTF-8', TMPDIR: join(root, 'tmp'), TEMP: join(root, 'tmp'), TMP: join(root, 'tmp'),
+      ...inherited, HOME: join(root, 'home'), USER: 'smoke', SHELL: usualShell, TERM: 'xterm-256color', LANG: 'C.UTF-8', TMPDIR: join(root, 'tmp'), TEMP: join(root, 'tmp'), TMP: join(root, 'tmp'),
       // Not UTC on purpose: what is told in local time shows.
       TZ: 'Asia/Kolkata',
       PATH: `${join(root, 'bin')}:${inherited.PATH ?? '/usr/bin:/bin'}`,
       XDG_CONFIG_HOME: join(root, 'home/.config'), XDG_CACHE_HOME: join(root, 'home/.cache'), XDG_DATA_HOME: join(root, 'home/.local/share'), XDG_STATE_HOME: join(root, 'home/.local/state'), XDG_RUNTIME_DIR: join(root, 'run'),
       AO_PORT: String(port), AO_RUN_FILE: this.runFile, AO_DATA_DIR: join(root, 'data'), AO_SHUTDOWN_TIMEOUT: '3s',
-      NO_PROXY: '127.0.0.1,localhost', GIT_CONFIG_GLOBAL: join(root, 'gitconfig'), GIT_CONFIG_NOSYSTEM: '1', GIT_TERMINAL_PROMPT: '0', GH_CONFIG_DIR: join(root, 'gh'),
+      ...proxyEnvironment(proxy), GIT_CONFIG_GLOBAL: join(root, 'gitconfig'), GIT_CONFIG_NOSYSTEM: '1', GIT_TERMINAL_PROMPT: '0', GH_CONFIG_DIR: join(root, 'gh'),
       TMUX_TMPDIR: join(root, 'tmux'), ...more,
     }
     this.terminals = terminal === 'tmux' ? tmuxTerminals(this.env, tmuxLog) : zellij === undefined ? standInTerminals(join(root, 'z'), join(root, 'bin', 'zellij'), this.env) : zellijTerminals(join(root, 'bin', 'zellij'), this.env)

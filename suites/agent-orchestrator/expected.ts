@@ -161,7 +161,7 @@ export function expectedFindings(facts: object): ExpectedFinding[] {
   if (!can) return []
   const age = ageOf(can)
   const exact = walked.includes(age)
-  // Without sqlite3 on PATH the schema is not known, and any of it may come.
+  // Where the schema could not be read any of it may come.
   const near = exact ? [age] : can.schema === 0 ? walked : [walked.findLast((one) => one < age), walked.find((one) => one > age)].filter((one) => one !== undefined)
   return known.filter(({ from = 0, until = Infinity }) => near.some((one) => from <= one && one <= until))
     .map(({ step, id, sometimes }) => ({ step, id, sometimes: sometimes === true || !exact }))

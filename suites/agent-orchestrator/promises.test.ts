@@ -33,6 +33,8 @@ async function examine(titles: readonly string[], fault = '', started = true): P
 
 const refusals = '3.1 what cannot be spawned is refused, and leaves nothing'
 const order = '10.1 what happens is in the log, in order and without gaps'
+const table = '10.1 the table change_log has what the stream tells'
+const outside = '6 nobody outside of this machine is asked in lane x'
 const answers = '11 every answer in lane x'
 const stop = '1.5 the daemon of lane x ends and takes its sessions along'
 const listAndRemove = ['2.1 add registers a clone with its origin', '2.1 add registers a local repository with an empty origin', '2.2 ls lists all, sorted', '2.4 rm removes, and the path can be registered again']
@@ -45,8 +47,8 @@ test.concurrent('a daemon that keeps its promises gives no finding', async () =>
     refusals, '3.1 a branch that another session has', '3.1 the terminal program fails', '3.1 the program of the agent is not there', '3.3 harness codex', '3.7 kill of what is not there',
     '5.1 send reaches the agent, and the screen', '5.2 the sender stands before the message', '5.3 control characters are taken out', '5.1 send keeps quotes and dollars', '5.1 send keeps 4096 bytes',
     '7.2 ao hooks claude-code user-prompt-submit', '7.2 activity that is refused', '7.2 exited ends the session, and nothing wakes it',
-    order, '10.1 what changes nothing is no event', '10.2 the stream replays, then goes on live', '10.2 the cursor is honoured', '10.2 a restart replays the same, and goes on counting',
-    '11 /mux opens a WebSocket, and not to a web page', '11 a large body is refused, and the daemon lives', '11 the id of a request comes back', '1.1 a web page cannot shut it down', answers, stop,
+    order, table, '10.1 what changes nothing is no event', '10.2 the stream replays, then goes on live', '10.2 the cursor is honoured', '10.2 a restart replays the same, and goes on counting',
+    '11 /mux opens a WebSocket, and not to a web page', '11 a large body is refused, and the daemon lives', '11 the id of a request comes back', '1.1 a web page cannot shut it down', answers, outside, stop,
   ])
   expect(found.map(({ id, happened }) => `${id}: ${happened}`)).toEqual([])
 }, 300_000)
@@ -98,6 +100,8 @@ test.concurrent.each([
   { fault: 'no-envelope', titles: ['7.2 activity that is refused', answers], finds: ['no-envelope'] },
   { fault: 'local-time', titles: [order, answers], finds: ['time-not-utc'] },
   { fault: 'gap', titles: [order], finds: ['gaps'] },
+  { fault: 'table-lags', titles: [table], finds: ['table'] },
+  { fault: 'egress', titles: [outside], finds: ['egress'] },
   { fault: 'no-live', titles: ['10.2 the stream replays, then goes on live'], finds: ['live'] },
   { fault: 'ignores-cursor', titles: ['10.2 the cursor is honoured'], finds: ['cursor ?after', 'cursor Last-Event-ID', 'bad-cursor x'] },
   { fault: 'repeats-events', titles: ['10.1 what changes nothing is no event'], finds: ['repeated'] },
@@ -128,10 +132,12 @@ test.concurrent.each([
 
 test.concurrent.each([
   { fault: '', finds: [] },
-  { fault: 'never-reaps', finds: ['not-reaped', 'waiting-not-reaped'] },
+  { fault: 'never-reaps', finds: ['not-reaped', 'waiting-not-reaped', 'dead-agent-works'] },
   { fault: 'spares-waiting', finds: ['waiting-not-reaped'] },
   { fault: 'reaps-living', finds: ['reaped-alive'] },
   { fault: 'reaps-unsaid', finds: ['no-reason'] },
+  { fault: 'end-untold', finds: ['dead-agent-works'] },
+  { fault: 'leaves-shell', finds: ['dead-agent-works', 'run-by-shell'] },
   { fault: 'reaped-idle', finds: ['reaped-activity', 'reaped-activity'] },
 ])('a reaper with the fault "$fault" gives exactly these findings: $finds', async ({ fault, finds }) => {
   const ao = await ours.likeAo(fault, { AO_LIKE_REAP: '300' })

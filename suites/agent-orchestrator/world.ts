@@ -21,14 +21,17 @@ export interface RepositoryShape {
 export class World {
   readonly daemon: Daemon
   readonly can: Capabilities
+  /** Where somebody of this lane wanted to go outside of this machine, once for each time. */
+  readonly outside: () => readonly string[]
   readonly #projects = new Map<string, { id: string; path: string }>()
   #worker: string | undefined
   /** Values that one check leaves for the next. */
   readonly memory = new Map<string, string>()
 
-  constructor(daemon: Daemon, can: Capabilities) {
+  constructor(daemon: Daemon, can: Capabilities, outside: World['outside']) {
     this.daemon = daemon
     this.can = can
+    this.outside = outside
   }
 
   async git(cwd: string, ...args: string[]): Promise<string> {

@@ -1,4 +1,5 @@
 import { EventStream, type ServerEvent } from '../events.ts'
+import { queryDatabase } from '../database.ts'
 import { isRecord, showCli, type Exam } from '../exam.ts'
 import { aoCheck, type AoChecks } from '../lanes/checks-lane.ts'
 import { activityOf, sessionOf, type World } from '../world.ts'
@@ -46,6 +47,17 @@ export const cdcChecks: AoChecks = {
     exam.expect(times.every((time, index) => index === 0 || Date.parse(time) >= Date.parse(times[index - 1] ?? '')), 'times-order', 'createdAt never goes back', times.join(', '), 'low')
     const states = events.filter(({ type, data }) => type === 'session_updated' && data.sessionId === id).map(({ data }) => isRecord(data.payload) ? data.payload.activity : undefined)
     exam.expect(JSON.stringify(states.slice(0, 4)) === JSON.stringify(['active', 'idle', 'waiting_input', 'active']), 'payload', 'the events tell each activity in turn', JSON.stringify(states))
+  }),
+  '10.1 the table change_log has what the stream tells': aoCheck(60, async (exam, world) => {
+    await happenings(exam, world)
+    const line = ({ id, type, data }: ServerEvent): string => JSON.stringify([id, type, data.payload])
+    const before = (await all(exam, 5)).map(line)
+    await world.daemon.stop()
+    const rows = queryDatabase(world.daemon, 'select seq, event_type as type, payload from change_log order by seq').map(({ seq, type, payload }) => JSON.stringify([seq, type, JSON.parse(String(payload))]))
+    await world.daemon.start()
+    const after = (await all(exam, rows.length)).map(line)
+    const differ = [...before.map((event, index) => [event, rows[index] ?? 'no row']), ...rows.map((row, index) => [after[index] ?? 'no event', row])].find(([event, row]) => event !== row)
+    exam.expect(differ === undefined, 'table', 'the table change_log has each event of the stream, and nothing else', () => `the stream tells ${differ?.[0] ?? ''}, the table has ${differ?.[1] ?? ''}`, 'high', `ao stop; sqlite3 "$AO_DATA_DIR/ao.db" 'select seq, event_type, payload from change_log order by seq'`)
   }),
   '10.1 what changes nothing is no event': aoCheck(20, async (exam, world) => {
     const id = await world.session(exam, { harness: 'kimi' })

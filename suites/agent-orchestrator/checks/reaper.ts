@@ -1,4 +1,11 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { identify } from '../../../harness/processes/table.ts'
+import { signalProcess } from '../../../harness/sandbox/finish.ts'
 import { fail } from '../../../harness/verdict.ts'
+import { waitFor } from '../../../helpers/wait-for.ts'
+import { agentEvent } from '../agents.ts'
+import { variableOf } from '../by-hand.ts'
 import { comes } from '../comes.ts'
 import { aoCheck, type AoChecks } from '../lanes/checks-lane.ts'
 import type { Exam } from '../exam.ts'
@@ -25,11 +32,26 @@ async function expectReaped(exam: Exam, world: World, name: string, id: string):
   return now
 }
 
+/** Kills the agent of a session, as a crash or the kernel does, while it is said to work. */
+async function killAgent(exam: Exam, session: string): Promise<void> {
+  const started = await agentEvent(exam.daemon.agentLog, (event) => event.event === 'started' && event.session === session)
+  const agent = started && identify(started.pid)
+  if (!agent) throw fail('check-failed', `the agent of session ${session} did not start within 15 s, or ended at once`)
+  await exam.api('POST', '/sessions/{}/activity', [session], { json: { state: 'active' } })
+  signalProcess(agent, 'SIGKILL')
+}
+
+/** Tells how to come to a session whose agent was killed. */
+function killedByHand(exam: Exam, session: string, then = ''): void {
+  exam.byHand(`kill -9 "$(pgrep -n claude)" # the agent of ${variableOf(session)}${then}`, [session])
+}
+
 export const reaperChecks: AoChecks = {
   '9.1 a session whose terminal was ended from outside is terminated': aoCheck(150, async (exam, world) => {
-    for (const name of ['killed', 'killed while waiting', 'alive']) world.memory.set(name, await world.session(exam))
+    for (const name of ['killed', 'killed while waiting', 'alive', 'without its agent']) world.memory.set(name, await world.session(exam))
     await exam.api('POST', '/sessions/{}/activity', [idOf(world, 'killed while waiting')], { json: { state: 'waiting_input' } })
     for (const name of ['killed', 'killed while waiting']) await exam.daemon.terminals.kill(idOf(world, name))
+    await killAgent(exam, idOf(world, 'without its agent'))
     world.memory.set('ended at', String(Date.now()))
     const session = await expectReaped(exam, world, 'killed', 'not-reaped')
     if (session.isTerminated === true) exam.expect(/reason|reap/i.test(JSON.stringify(session)), 'no-reason', 'it has a reason that names the reaper', JSON.stringify(session), 'unclear')
@@ -40,5 +62,23 @@ export const reaperChecks: AoChecks = {
   '9.1 a session that lives is left alone': aoCheck(20, async (exam, world) => {
     const session = await sessionOf(exam, idOf(world, 'alive'))
     exam.expect(session.isTerminated === false, 'reaped-alive', 'a session whose terminal lives goes on', JSON.stringify(session))
+  }),
+  '9.1 a session whose agent was killed is not said to work': aoCheck(100, async (exam, world) => {
+    const id = idOf(world, 'without its agent')
+    killedByHand(exam, id, ', then wait for 75 s')
+    const told = await comes(async () => {
+      const session = await sessionOf(exam, id)
+      return session.isTerminated === true || activityOf(session) !== 'active'
+    }, Number(idOf(world, 'ended at')) + reaperMs - Date.now())
+    exam.expect(told, 'dead-agent-works', 'a session whose agent is dead is not told as one that works', JSON.stringify(await sessionOf(exam, id)), 'unclear')
+  }),
+  '5.1 what is sent to an agent that was killed is not run by a shell': aoCheck(40, async (exam, world) => {
+    const id = idOf(world, 'without its agent')
+    killedByHand(exam, id)
+    const mark = 'run-by-a-shell'
+    const answer = await exam.api('POST', '/sessions/{}/send', [id], { json: { message: `touch ${mark}` }, mayFail: true })
+    // Not `comes`: a shell is no part of AO, and has nothing to do with its rounds.
+    const ran = await waitFor(() => existsSync(join(world.worktree(id), mark)) ? true : undefined, { deadlineMs: 6000, otherwise: () => new Error('it was not') }).catch(() => false)
+    exam.expect(!ran, 'run-by-shell', 'a message is for the agent: when that is dead, it is refused or kept, and never run', `${answer.shown}; then \`${mark}\` was in the worktree`, 'high', `ls "$AO_DATA_DIR"/worktrees/ws/*/${mark}`)
   }),
 }

@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline'
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
+import { proxyEnvironment } from '../outside.ts'
 
 /** The program that is the fake GitHub; its one argument is JSON: `{"directory": "...", "port": 0}`. */
 const serverProgram = fileURLToPath(new URL('server.mjs', import.meta.url))
@@ -14,9 +15,7 @@ export type GitHubPlace = z.infer<typeof printed>
 const readPlace = (line: string): GitHubPlace => printed.parse(JSON.parse(line))
 
 /** What a Go program needs in its environment to reach the fake instead of GitHub. Loopback is never asked of the proxy. */
-export const goEnvironment = ({ proxy, ca }: GitHubPlace): Record<string, string> => ({
-  HTTPS_PROXY: proxy, HTTP_PROXY: proxy, NO_PROXY: '127.0.0.1,localhost', SSL_CERT_FILE: ca,
-})
+export const goEnvironment = ({ proxy, ca }: GitHubPlace): Record<string, string> => ({ ...proxyEnvironment(proxy), SSL_CERT_FILE: ca })
 
 /**
  * Starts one as a child of this process.
@@ -31,6 +30,7 @@ export async function startServer(directory: string, env: Readonly<Record<string
   }
   const first = new Promise<string>((resolve, reject) => {
     createInterface({ input: child.stdout }).once('line', resolve)
+    child.once('error', reject)
     void ended.then(() => { reject(new Error('the fake GitHub ended before it listened')) })
   })
   return { ...readPlace(await first), stop: () => end('SIGTERM'), kill: () => end('SIGKILL') }

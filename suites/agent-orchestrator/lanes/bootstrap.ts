@@ -6,6 +6,8 @@ import { fail } from '../../../harness/verdict.ts'
 import { cacheDirectory, keyOf, madeOnce } from '../../../helpers/cached.ts'
 import { flagsIn, routesIn, type Capabilities } from '../capabilities.ts'
 import { Exam, Seen } from '../exam.ts'
+import { schemaOf } from '../database.ts'
+import type { Daemon } from '../daemon.ts'
 import { optionsOf } from '../options.ts'
 import { lane, type Built } from '../states.ts'
 import { daemonOf } from './checks-lane.ts'
@@ -86,15 +88,23 @@ async function ask(context: StepContext, built: Pick<Built, 'binary' | 'can' | '
   const daemon = daemonOf(context, built, 'stranger')
   const started = await daemon.start()
   if (started.exitCode !== 0) throw fail('restart', `the daemon does not start: ${started.stderr}`, { evidence: [daemon.logEvidence] })
+  let openapi: string
   try {
-    const { text } = await new Exam(daemon, new Seen(), 'capabilities', () => undefined).api('GET', '/openapi.yaml')
-    const routes = routesIn(text)
-    const { stdout } = await daemon.ao(['spawn', '--help'])
-    const sql = await execa('sqlite3', ['-readonly', join(daemon.data, 'ao.db'), 'select max(version_id) from goose_db_version'], { reject: false })
-    const schema = Number.parseInt(sql.stdout, 10) || 0
-    context.fact('version.schema', schema === 0 ? 'not read: no sqlite3 on PATH' : String(schema))
-    return { terminal: built.can.terminal, routes, spawnFlags: flagsIn(stdout), schema, tellsSkipped: /^\s+skipped:/m.test(text) }
+    openapi = (await new Exam(daemon, new Seen(), 'capabilities', () => undefined).api('GET', '/openapi.yaml')).text
   } finally {
     await daemon.stop()
+  }
+  const { stdout: help } = await daemon.ao(['spawn', '--help'])
+  return { terminal: built.can.terminal, routes: routesIn(openapi), spawnFlags: flagsIn(help), schema: readSchema(context, daemon), tellsSkipped: /^\s+skipped:/m.test(openapi) }
+}
+
+function readSchema({ fact }: StepContext, daemon: Daemon): number {
+  try {
+    const schema = schemaOf(daemon)
+    fact('version.schema', schema === 0 ? 'none: the database keeps no migrations' : String(schema))
+    return schema
+  } catch (error) {
+    fact('version.schema', `not read: ${error instanceof Error ? error.message : String(error)}`)
+    return 0
   }
 }

@@ -5,6 +5,7 @@ import { Daemon } from '../daemon.ts'
 import { Exam, Seen, showCli } from '../exam.ts'
 import { lane, type Built } from '../states.ts'
 import { onOwnParts } from '../own-parts.ts'
+import { closedProxy } from '../outside.ts'
 import { World } from '../world.ts'
 
 /** What one check does; it tells what it finds through the exam and throws only when it cannot be judged. */
@@ -26,6 +27,7 @@ export function allChecks(name: string, { started = true, checks }: ChecksLane):
     ...(started && { [`1.1 a daemon for lane ${name}`]: aoCheck(30, startDaemon) }),
     ...checks,
     [`11 every answer in lane ${name}`]: aoCheck(10, judgeAnswers),
+    [`6 nobody outside of this machine is asked in lane ${name}`]: aoCheck(10, judgeOutside),
     [`1.5 the daemon of lane ${name} ends and takes its sessions along`]: aoCheck(60, endDaemon),
   }
 }
@@ -42,10 +44,10 @@ interface ChecksLane {
 export const daemonsFolder = 'd'
 
 /** The parts of a daemon of this sandbox. `name` is its port's too. */
-export function daemonOf({ paths, env, ports }: Pick<StepContext, 'paths' | 'env' | 'ports'>, built: Pick<Built, 'binary' | 'can' | 'zellij'>, name: string): Daemon {
+export function daemonOf({ paths, env, ports }: Pick<StepContext, 'paths' | 'env' | 'ports'>, built: Pick<Built, 'binary' | 'can' | 'zellij'>, name: string, proxy?: string): Daemon {
   const port = ports[name]
   if (port === undefined) throw fail('harness-bug', `no port is reserved for the daemon ${name}`)
-  return new Daemon({ root: join(paths.root, daemonsFolder, name), binary: built.binary, port, terminal: built.can.terminal, zellij: built.zellij, env, keptLog: { folder: paths.logs, name: `daemon-${name}.log` } })
+  return new Daemon({ root: join(paths.root, daemonsFolder, name), binary: built.binary, port, terminal: built.can.terminal, zellij: built.zellij, env, keptLog: { folder: paths.logs, name: `daemon-${name}.log` }, ...(proxy !== undefined && { proxy }) })
 }
 
 /** A lane that asks one daemon of its own many things. */
@@ -58,22 +60,27 @@ export function checksLane(name: string, proves: string, definition: ChecksLane)
       const seen = new Seen()
       let world: World | undefined
       let broken: string | undefined
-      for (const [title, { work, notHere }] of Object.entries(checks)) {
-        const reason = broken ?? notHere?.(facts)
-        if (reason !== undefined) skip(title, reason)
-        else {
-          const done = await check(title, async (context) => {
-            const checked = world ??= new World(daemonOf(context, facts, name), facts.can)
-            const exam = new Exam(checked.daemon, seen, title, context.finding, context.signal)
-            try {
-              await onOwnParts(exam, () => work(exam, checked))
-            } finally {
-              exam.flush()
-            }
-            return true
-          })
-          if (done === undefined && title.startsWith('1.1 a daemon for')) broken = 'the daemon of the lane does not run'
+      const outside = await closedProxy()
+      try {
+        for (const [title, { work, notHere }] of Object.entries(checks)) {
+          const reason = broken ?? notHere?.(facts)
+          if (reason !== undefined) skip(title, reason)
+          else {
+            const done = await check(title, async (context) => {
+              const checked = world ??= new World(daemonOf(context, facts, name, outside.url), facts.can, outside.asked)
+              const exam = new Exam(checked.daemon, seen, title, context.finding, context.signal)
+              try {
+                await onOwnParts(exam, () => work(exam, checked))
+              } finally {
+                exam.flush()
+              }
+              return true
+            })
+            if (done === undefined && title.startsWith('1.1 a daemon for')) broken = 'the daemon of the lane does not run'
+          }
         }
+      } finally {
+        await outside.close()
       }
       return facts
     },
@@ -96,6 +103,13 @@ function judgeAnswers(exam: Exam): Promise<void> {
   exam.expect(silent.length === 0, 'cause-not-logged', 'when the daemon fails, its log names the cause', () => `${silent.length} of ${serverErrors.length} server errors have no cause in the log, e.g. ${silent[0]?.shown ?? ''}; its lines there: ${log.split('\n').filter((line) => line.includes(silent[0]?.requestId ?? '-')).slice(0, 2).join(' | ')}`, 'high', `${silent[0]?.again ?? ''}\ntail -1 daemon.log # the file of \`ao start --log-file\``)
   exam.expect(envelopes.size === 0, 'no-envelope', 'every error of the JSON API has error, code, message and requestId', () => [...envelopes].slice(0, 4).join('; '), 'high', again.get('envelopes'))
   exam.expect(times.size === 0, 'time-not-utc', 'times are told in UTC, wherever the daemon runs', () => `with TZ=${exam.daemon.env.TZ ?? ''}: ${[...times].slice(0, 4).join('; ')}`, 'high', `ao stop; TZ=${exam.daemon.env.TZ ?? ''} ao start\n${again.get('times') ?? ''}`)
+  return Promise.resolve()
+}
+
+/** The GitHub that a lane may have is its own, and sees for itself who asks for others. */
+function judgeOutside(exam: Exam, world: World): Promise<void> {
+  const asked = world.outside()
+  exam.expect(asked.length === 0, 'egress', 'nobody outside of this machine is asked, but for the GitHub of the lane', `${asked.length} times somebody wanted to reach ${[...new Set(asked)].join(', ')}`)
   return Promise.resolve()
 }
 

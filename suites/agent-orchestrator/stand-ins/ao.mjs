@@ -24,6 +24,7 @@ class Refused extends Error {
 }
 const now = () => broken('local-time') ? new Date(Date.now() + 19_800_000).toISOString().replace('Z', '+05:30') : new Date().toISOString()
 const git = (cwd, ...args) => execFileSync('git', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim()
+const addressOf = (url) => ({ host: new URL(url).hostname, port: new URL(url).port })
 const quietly = (work) => {
   try {
     return work()
@@ -97,10 +98,13 @@ function daemon() {
   }
   // Where its own program is: agents are to find that one, whatever else is on the PATH.
   const path = `${broken('path-as-is') ? '' : `${join(dirname(runFile), '../bin')}:`}${process.env.PATH}`
+  /** The file that is there when the agent of a session has ended. */
+  const ended = (id) => join(data, `ended-${id}`)
   const start = (session) => {
     if (broken('no-terminals')) return
+    rmSync(ended(session.id), { force: true })
     const layout = join(process.env.TMPDIR, `ao-layout-${session.id}.kdl`)
-    const command = `export AO_SESSION_ID='${session.id}'; export AO_PROJECT_ID='${session.projectId}'; export AO_DATA_DIR='${data}'; export PATH='${path}'; ${programs[session.harness]} -- '${session.prompt.replaceAll("'", `'\\''`)}'; exec /bin/sh -i`
+    const command = `export AO_SESSION_ID='${session.id}'; export AO_PROJECT_ID='${session.projectId}'; export AO_DATA_DIR='${data}'; export PATH='${path}'; ${programs[session.harness]} -- '${session.prompt.replaceAll("'", `'\\''`)}'; ${broken('leaves-shell') ? 'exec "$SHELL" -i' : `: > '${ended(session.id)}'; exec cat > /dev/null`}`
     writeFileSync(layout, `layout {\n  cwd ${JSON.stringify(session.path)}\n  pane command="/bin/sh" name="agent" {\n    args "-lc" ${JSON.stringify(command)}\n  }\n}\n`)
     try {
       zellij('attach', '--create-background', session.id, 'options', '--default-layout', layout)
@@ -163,13 +167,13 @@ function daemon() {
     state, broken, Refused, happen, save, git, warn: (text) => { process.stderr.write(`level=WARN msg=${JSON.stringify(text)}\n`) },
     tell: (session, text) => { quietly(() => paste(session.id, text)) }, end: (session) => { setActivity(session, 'exited') }, onTick: () => { appendFileSync(join(data, 'ticks'), '.') },
   })
-  /** Ends sessions whose terminal is gone. */
+  /** Ends sessions whose terminal or agent is gone. */
   const reap = async (everyMs) => {
     for (;;) {
       await delay(everyMs)
       const living = quietly(() => zellij('list-sessions', '--no-formatting')) ?? ''
       for (const session of state.sessions.filter((one) => !one.isTerminated)) {
-        const lives = living.split('\n').some((line) => line.startsWith(`${session.id} `) && !line.includes('(EXITED'))
+        const lives = living.split('\n').some((line) => line.startsWith(`${session.id} `) && !line.includes('(EXITED')) && (broken('end-untold') || !existsSync(ended(session.id)))
         if ((lives && !broken('reaps-living')) || broken('never-reaps') || (broken('spares-waiting') && session.activity.state === 'waiting_input')) continue
         if (!broken('reaps-unsaid')) session.reason = 'reaped: its terminal is gone'
         if (broken('reaped-idle')) session.isTerminated = true
@@ -316,10 +320,20 @@ function daemon() {
     const open = incoming.url === '/mux' && !broken('no-mux') && (incoming.headers.origin === undefined || broken('mux-for-all'))
     socket.end(open ? 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n' : 'HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
   })
+  const writeTable = async () => {
+    const { default: sqlite } = await import('node-sqlite3-wasm')
+    rmSync(join(data, 'ao.db'), { force: true })
+    const database = new sqlite.Database(join(data, 'ao.db'))
+    database.exec('CREATE TABLE change_log (seq INTEGER PRIMARY KEY, event_type TEXT, payload TEXT); BEGIN')
+    for (const { seq, type, payload } of broken('table-lags') ? state.events.slice(0, -1) : state.events) database.run('INSERT INTO change_log VALUES (?, ?, ?)', [seq, type, JSON.stringify(payload)])
+    database.exec('COMMIT')
+    database.close()
+  }
   const end = async () => {
     for (const response of readers) response.destroy()
     server.close()
     server.closeAllConnections()
+    await writeTable()
     rmSync(runFile, { force: true })
     if (broken('outlives-stop')) return delay(60_000)
     await delay(50)
@@ -328,7 +342,8 @@ function daemon() {
   server.listen(Number(AO_PORT), '127.0.0.1', () => {
     writeFileSync(`${runFile}.new`, JSON.stringify({ pid: process.pid, port: Number(AO_PORT), startedAt: new Date().toISOString() }))
     renameSync(`${runFile}.new`, runFile)
-    if (process.env.HTTPS_PROXY) void pulls.observe()
+    if (process.env.SSL_CERT_FILE) void pulls.observe()
+    else if (broken('egress')) request({ ...addressOf(process.env.HTTPS_PROXY), method: 'CONNECT', path: 'telemetry.example:443' }).on('connect', (_answer, socket) => { socket.destroy() }).end()
     if (process.env.AO_LIKE_REAP) void reap(Number(process.env.AO_LIKE_REAP))
   })
   server.on('error', (error) => {

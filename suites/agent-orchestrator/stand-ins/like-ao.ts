@@ -11,6 +11,7 @@ import { waitFor } from '../../../helpers/wait-for.ts'
 import { Daemon } from '../daemon.ts'
 import { Exam, Seen, showCli } from '../exam.ts'
 import type { AoChecks } from '../lanes/checks-lane.ts'
+import { closedProxy } from '../outside.ts'
 import { onOwnParts } from '../own-parts.ts'
 import { World } from '../world.ts'
 
@@ -39,17 +40,19 @@ export function likeAoProgram(directory: string): string {
  * @param more on top of its environment
  */
 export async function likeAo(faults = '', more: Readonly<Record<string, string>> = {}): Promise<LikeAo> {
+  const outside = await closedProxy()
   const root = mkdtempSync(join(tmpdir(), 'a o-'))
   const binary = likeAoProgram(root)
   // A real one looks every 30 s.
   const own = { AO_LIKE_FAULT: faults, AO_LIKE_TICK: '100', ...(faults !== 'local-time' && { TZ: 'UTC' }), ...more }
-  const daemon = new Daemon({ root: join(root, 'd'), binary, port: await getPort(), terminal: 'zellij', env: { PATH: process.env.PATH ?? '' }, more: own })
+  const daemon = new Daemon({ root: join(root, 'd'), binary, port: await getPort(), terminal: 'zellij', env: { PATH: process.env.PATH ?? '' }, proxy: outside.url, more: own })
   const ticks = join(daemon.data, 'ticks')
   return {
-    daemon, world: new World(daemon, { terminal: 'zellij', routes: [], spawnFlags: [], schema: 0 }),
+    daemon, world: new World(daemon, { terminal: 'zellij', routes: [], spawnFlags: [], schema: 0 }, outside.asked),
     rounds: () => existsSync(ticks) ? statSync(ticks).size : 0,
     remove: async () => {
       await daemon.stop()
+      await outside.close()
       await Promise.all((await daemon.terminals.list()).map((name) => daemon.terminals.kill(name)))
       // One that was told not to end may have no run file any more.
       const left = readProcesses().filter(({ pid }) => hasInEnvironment(pid, 'AO_DATA_DIR', daemon.data)).flatMap(({ pid }) => identify(pid) ?? [])

@@ -4,7 +4,9 @@ import { execFileSync } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ProxyAgent, throughProxy } from '../github/through-proxy.mjs'
 
-const { HTTPS_PROXY: proxy, SSL_CERT_FILE: ca, AO_GITHUB_TOKEN, GITHUB_TOKEN, AO_LIKE_TICK = '30000' } = process.env
+const { HTTPS_PROXY, SSL_CERT_FILE: ca, AO_GITHUB_TOKEN, GITHUB_TOKEN, AO_LIKE_TICK = '30000' } = process.env
+// Without an authority it is the proxy that lets nobody out.
+const proxy = ca === undefined ? undefined : HTTPS_PROXY
 const api = 'https://api.github.com'
 const clean = (text) => text.replaceAll(/\u001b\[[\d;]*m/g, '').replaceAll(/[^\P{Cc}\n\t]/gu, '')
 
