@@ -22,8 +22,8 @@ interface DaemonParts {
   readonly zellij?: string | undefined
   /** The sandbox's environment: its marker is what the run's end finds the daemon by. */
   readonly env: Readonly<Record<string, string>>
-  /** The sandbox's folder of logs and the daemon's name in it: its log is really there, and is kept with the results. */
-  readonly keptLog?: { readonly folder: string; readonly name: string }
+  /** The sandbox's folder of logs, which is kept with the results, and the daemon's name in it. */
+  readonly kept?: { readonly folder: string; readonly name: string }
   /** Where whoever wants to leave this machine is sent; default: nowhere, so that nobody does. */
   readonly proxy?: string
   /** On top of all. */
@@ -57,20 +57,20 @@ export class Daemon {
 
   /** Its log as a verdict names it. */
   readonly logEvidence: string
+  readonly #kept: DaemonParts['kept']
 
-  constructor({ root, binary, port, terminal, zellij, env, keptLog, proxy = nowhere, more }: DaemonParts) {
+  constructor({ root, binary, port, terminal, zellij, env, kept, proxy = nowhere, more }: DaemonParts) {
     this.root = root
     this.port = port
     for (const name of ['bin', 'home', 'tmp', 'run', 'data', 'tmux', 'gh']) mkdirSync(join(root, name), { recursive: true, mode: 0o700 })
-    this.logEvidence = keptLog ? `logs/${keptLog.name}` : this.log
-    // The log is made through the link by whoever writes first.
-    if (keptLog && lstatSync(this.log, { throwIfNoEntry: false }) === undefined) symlinkSync(join(keptLog.folder, keptLog.name), this.log)
+    this.#kept = kept
+    this.logEvidence = this.keep(this.log, 'daemon', 'log')
     this.program = join(root, 'bin', 'ao')
     // Hooks call it by this name; a link would not do where AO looks at its own path.
     if (!existsSync(this.program)) symlinkSync(binary, this.program)
-    this.#write('zellij', zellij === undefined
+    this.#write('zellij', `printf %s "$ZELLIJ_SOCKET_DIR" > ${shellWord(this.#socketDirectory)}\n${zellij === undefined
       ? `exec ${shellWord(standIn('zellij.sh'))} ${shellWord(process.execPath)} ${shellWord(join(root, 'z'))} "$@"`
-      : `ZELLIJ_SOCKET_DIR=${shellWord(join(root, 'z'))} exec ${shellWord(zellij)} "$@"`)
+      : `ZELLIJ_SOCKET_DIR=${shellWord(join(root, 'z'))} exec ${shellWord(zellij)} "$@"`}`)
     const tmuxLog = join(root, 'tmux.log')
     if (terminal === 'tmux') this.#write('tmux', tmuxWitness(tmuxLog, env.PATH ?? ''))
     // `gh` that is not logged in: it says nothing and is content.
@@ -97,6 +97,9 @@ exec ${[process.execPath, standIn('agent.mjs'), program, this.agentLog].map(shel
   get data(): string { return join(this.root, 'data') }
   get runFile(): string { return join(this.root, 'run', 'running.json') }
   get log(): string { return join(this.root, 'daemon.log') }
+  get #socketDirectory(): string { return join(this.root, 'socket-directory') }
+  /** Where AO told zellij to keep its sessions, which it did not; empty where it said nothing. */
+  get socketDirectory(): string { return readFileSync(this.#socketDirectory, 'utf8') }
   /** What the stand-ins of agents themselves complained of: nothing, while they are sound. */
   get standInErrors(): string { return join(this.root, 'stand-in-errors.log') }
   get agentLog(): string { return join(this.root, 'agents.jsonl') }
@@ -104,6 +107,17 @@ exec ${[process.execPath, standIn('agent.mjs'), program, this.agentLog].map(shel
   /** Where a program lies that is to be started instead of the stand-in of this name. */
   realProgram(name: string): string {
     return join(this.root, `real-${name}`)
+  }
+
+  /**
+   * Makes a file of this daemon be kept with the results: it is really there, and made through the link by whoever writes first.
+   * @returns its name as a verdict tells it
+   */
+  keep(file: string, what: string, extension: string): string {
+    if (this.#kept === undefined) return file
+    const name = `${what}-${this.#kept.name}.${extension}`
+    if (lstatSync(file, { throwIfNoEntry: false }) === undefined) symlinkSync(join(this.#kept.folder, name), file)
+    return `logs/${name}`
   }
 
   #write(name: string, script: string): void {

@@ -45,12 +45,20 @@ interface Holdings {
 
 /** What was seen of a daemon across its checks; judged once, at the end of a lane. */
 export class Seen {
-  readonly serverErrors: { readonly shown: string; readonly requestId: string; readonly again: string }[] = []
-  readonly envelopes = new Set<string>()
-  readonly times = new Set<string>()
+  serverErrors: readonly { readonly shown: string; readonly requestId: string; readonly again: string }[] = []
+  envelopes: ReadonlySet<string> = new Set()
+  times: ReadonlySet<string> = new Set()
   /** Lines that do again what gave the first of them. */
-  readonly again = new Map<'envelopes' | 'times', string>()
-  readonly codes = new Map<string, string>()
+  again: ReadonlyMap<'envelopes' | 'times', string> = new Map()
+
+  copy(): Seen {
+    return Object.assign(new Seen(), this)
+  }
+
+  /** Forgets what came since the copy was taken. */
+  become(before: Seen): void {
+    Object.assign(this, before)
+  }
 }
 
 /** A time with a zone that is not UTC. */
@@ -68,13 +76,13 @@ export class Exam {
   /** As it was after the last operation that was refused, while nothing else has been done. */
   #held: Holdings | undefined
   readonly #deeds: Deed[] = []
-  readonly #errorsBefore: number
+  readonly #seenBefore: Seen
 
   constructor(daemon: Daemon, seen: Seen, name: string, record: (finding: Finding) => void, signal?: AbortSignal) {
     this.#signal = signal
     this.daemon = daemon
     this.seen = seen
-    this.#errorsBefore = seen.serverErrors.length
+    this.#seenBefore = seen.copy()
     this.#section = /^\d+(?:\.\d+)?/.exec(name)?.[0] ?? '0'
     this.#record = record
   }
@@ -106,7 +114,7 @@ export class Exam {
   /** Drops what was noted so far: it turned out not to count. */
   forget(): void {
     this.#found.clear()
-    this.seen.serverErrors.length = this.#errorsBefore
+    this.seen.become(this.#seenBefore)
   }
 
   /** Records a finding unless `kept`. Returns `kept`. */
@@ -154,17 +162,20 @@ export class Exam {
 
   #lookAt({ status, text, body, shown }: Answer, name: string, route: string, mayFail: boolean): void {
     if (status >= 500 && status !== 501 && status !== 503) {
-      this.seen.serverErrors.push({ shown, requestId: typeof body.requestId === 'string' ? body.requestId : '', again: this.again() })
+      this.seen.serverErrors = [...this.seen.serverErrors, { shown, requestId: typeof body.requestId === 'string' ? body.requestId : '', again: this.again() }]
       if (!mayFail) this.finding(`5xx ${name}`, 'a request is answered, and a mistake of the client is told to the client: never a server error', shown)
     }
     if (status >= 400 && !route.startsWith('//')) {
       const whole = ['error', 'code', 'message', 'requestId'].every((key) => typeof body[key] === 'string' && body[key] !== '')
-      if (!whole && this.seen.envelopes.size === 0) this.seen.again.set('envelopes', this.again())
-      if (!whole) this.seen.envelopes.add(`${name} -> ${status} ${text.slice(0, 120).trim()}`)
+      if (!whole) this.#keep('envelopes', `${name} -> ${status} ${text.slice(0, 120).trim()}`)
     }
     const local = localTime.exec(text)?.[1]
-    if (local !== undefined && this.seen.times.size === 0) this.seen.again.set('times', this.again())
-    if (local !== undefined) this.seen.times.add(`${name.split(':')[0] ?? name} -> ${local}`)
+    if (local !== undefined) this.#keep('times', `${name.split(':')[0] ?? name} -> ${local}`)
+  }
+
+  #keep(what: 'envelopes' | 'times', text: string): void {
+    if (this.seen[what].size === 0) this.seen.again = new Map([...this.seen.again, [what, this.again()]])
+    this.seen[what] = new Set([...this.seen[what], text])
   }
 
   async #send(method: string, path: string, headers: Readonly<Record<string, string>>, body: string | undefined): Promise<Pick<Answer, 'status' | 'text' | 'headers'>> {

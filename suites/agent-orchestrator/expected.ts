@@ -64,6 +64,7 @@ const known: readonly Known[] = [
   { step: '11 ids that are none are not found', id: 'accepted POST /sessions/{}/activity: odd id', until: 10.5 },
   { step: '11 ids that are none are not found', id: 'accepted POST /sessions/{}/kill: odd id' },
   { step: '11 ids that are none are not found', id: 'accepted POST /sessions/{}/rollback: odd id', from: 10 },
+  { step: '12 what it keeps is below the directories that it was given', id: 'socket-directory', until: 19 },
   { step: "12 the runbook's teardown leaves nothing", id: 'worktrees', until: 7 },
   { step: '2.1 add at the same time registers once', id: 'registered-twice', until: 7, sometimes: true },
   { step: '2.1 add refuses what is no new repository, and registers nothing', id: 'accepted the id "xxxxxxxxxxxxxxxxxxxx"' },
@@ -119,6 +120,7 @@ const known: readonly Known[] = [
   { step: '5.1 send keeps a leading dash', id: '5xx POST /sessions/{}/send', from: 19.5 },
   { step: '5.1 send keeps a leading dash', id: 'kept', from: 19.5 },
   { step: '5.1 send keeps a leading dash', id: 'send', from: 19.5 },
+  { step: '5.1 what is sent to an agent that was killed is not run by a shell', id: 'run-by-shell' },
   { step: '5.1 two at the same time do not mix', id: 'mixed', sometimes: true },
   { step: '5.3 what cannot be sent is refused, and does not arrive', id: 'accepted POST /sessions/{}/send: only blanks' },
   { step: '5.3 what cannot be sent is refused, and does not arrive', id: 'accepted POST /sessions/{}/send: only control characters' },
@@ -148,6 +150,7 @@ const known: readonly Known[] = [
   { step: '8.2 a spawn whose claim fails leaves no session', id: 'leftover rows spawn --claim-pr' },
   { step: '8.2 a spawn whose claim fails leaves no session', id: 'leftover worktrees spawn --claim-pr', until: 10 },
   { step: '8.2 a spawn whose claim fails leaves no session', id: 'rollback', until: 10 },
+  { step: '9.1 a session whose agent was killed is not said to work', id: 'dead-agent-works' },
   { step: '9.1 a session whose terminal was ended from outside is terminated', id: 'no-reason' },
   { step: '9.1 so is one that waits for input', id: 'waiting-not-reaped' },
 ]

@@ -84,7 +84,7 @@ test.concurrent(`of sessions and orchestrators are found: ${Object.keys(lifeFaul
 
 test.concurrent.each([
   { fault: '', finds: [] },
-  { fault: 'cleans-nothing,leaves-temporary,kill-keeps-terminal', finds: ['terminals', 'worktrees', 'processes', 'temporary'] },
+  { fault: 'cleans-nothing,leaves-temporary,kill-keeps-terminal,shares-sockets', finds: ['terminals', 'worktrees', 'processes', 'temporary', 'socket-directory'] },
 ])('a teardown with the fault "$fault" gives exactly these findings: $finds', async ({ fault, finds }) => {
   expect((await examine(Object.keys(cleanChecks), fault)).map(({ id }) => id)).toEqual(finds)
 }, 180_000)

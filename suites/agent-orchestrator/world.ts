@@ -24,6 +24,7 @@ export class World {
   /** Where somebody of this lane wanted to go outside of this machine, once for each time. */
   readonly outside: () => readonly string[]
   readonly #projects = new Map<string, { id: string; path: string }>()
+  readonly #repositories = new Map<string, string>()
   #worker: string | undefined
   /** Values that one check leaves for the next. */
   readonly memory = new Map<string, string>()
@@ -70,7 +71,9 @@ export class World {
   async project(exam: Exam, id = 'ws', shape: RepositoryShape = { origin: `https://github.com/acme/${id}.git` }): Promise<{ id: string; path: string }> {
     const known = this.#projects.get(id)
     if (known) return known
-    const path = await this.repository(id, shape)
+    // It is there already where AO did not take it the first time.
+    const path = this.#repositories.get(id) ?? await this.repository(id, shape)
+    this.#repositories.set(id, path)
     const answer = await exam.api('POST', '/projects', [], { json: { path, projectId: id } })
     if (answer.status !== 201) throw fail('check-failed', `a plain repository could not be registered: ${answer.shown}`)
     // From some version on nothing is spawned by default: a project says which agent its orchestrators are.

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative, sep } from 'node:path'
 import { readProcesses, hasInEnvironment, commandOf } from '../../../harness/processes/table.ts'
 import { waitFor } from '../../../helpers/wait-for.ts'
 import { showCli } from '../exam.ts'
@@ -30,4 +30,9 @@ export const cleanChecks: AoChecks = {
     exam.expect(layouts.length === 0, 'temporary', 'no temporary file is left', layouts.join(', '), 'low')
     await world.daemon.start()
   }),
+  '12 what it keeps is below the directories that it was given': aoCheck(20, (exam) => {
+    const told = exam.daemon.socketDirectory
+    exam.expect(told === '' || relative(exam.daemon.root, told).split(sep)[0] !== '..', 'socket-directory', 'the terminals of a daemon are where its other things are: two daemons of a user do not meet', `zellij was started with ZELLIJ_SOCKET_DIR=${told}`, 'low', `ls -d ${told}`)
+    return Promise.resolve()
+  }, ({ can }) => can.terminal === 'tmux' ? 'it leaves to tmux where that keeps its sessions' : undefined),
 }

@@ -110,8 +110,11 @@ export type GitHub = ReturnType<typeof connectGitHub>
 /**
  * The control of a fake GitHub, by the address it printed. Every command throws a verdict against clone-smoke, never
  * against the program under test, when the fake does not answer or refuses.
+ * @param requests the file where what it was asked is, as a verdict names it
  */
-export function connectGitHub(control: string) {
+export function connectGitHub(control: string, requests: string) {
+  const ownFault = (diagnosis: string, cause?: unknown): VerdictError =>
+    fail('harness-bug', diagnosis, { evidence: [requests], remedy: `look at ${requests} in the results; what the lane found about AO meanwhile does not count`, cause })
   const command = async (name: string, ...args: readonly unknown[]): Promise<unknown> => {
     let answer: Response
     try {
@@ -189,10 +192,6 @@ export const tokenHash = (token: string): string => createHash('sha256').update(
 /** One line for a request, as evidence: `GET /repos/a/b/pulls?.. -> 200`. */
 export function describeRequest({ method, path, graphql, status, failure }: GitHubRequest): string {
   return `${method} ${graphql === undefined ? path : `/graphql ${graphql.operation} of ${graphql.pulls.join(', ')}`} -> ${status ?? 'no answer yet'}${failure === undefined ? '' : ` (as asked: ${failure})`}`
-}
-
-function ownFault(diagnosis: string, cause?: unknown): VerdictError {
-  return fail('harness-bug', diagnosis, { remedy: 'look at requests.jsonl in the directory of the fake GitHub; what the lane found about AO meanwhile does not count', cause })
 }
 
 function describe(error: Error): string {

@@ -1,4 +1,7 @@
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -13,9 +16,9 @@ import { throughProxy } from './through-proxy.mjs'
 interface Stage { readonly root: string; readonly world: World; readonly lane: LaneGitHub }
 
 /** A lane without a daemon: what is judged here is whether a finding may count. */
-async function makeStage(): Promise<Stage> {
+async function makeStage(port = 1): Promise<Stage> {
   const root = mkdtempSync(join(tmpdir(), 'lane-'))
-  const daemon = new Daemon({ root, binary: process.execPath, port: 1, terminal: 'zellij', env: { PATH: process.env.PATH ?? '' } })
+  const daemon = new Daemon({ root, binary: process.execPath, port, terminal: 'zellij', env: { PATH: process.env.PATH ?? '' } })
   const world = new World(daemon, { terminal: 'zellij', routes: [], spawnFlags: [], schema: 0 }, () => [])
   return { root, world, lane: await LaneGitHub.of(world) }
 }
@@ -28,9 +31,9 @@ let stage: Stage
 beforeAll(async () => { stage = await makeStage() })
 afterAll(() => removeStage(stage))
 
-async function judge({ world, lane }: Stage, work: GitHubWork): Promise<{ found: Finding[]; thrown: unknown }> {
+async function judge({ world, lane }: Stage, work: GitHubWork, seen = new Seen()): Promise<{ found: Finding[]; thrown: unknown }> {
   const found: Finding[] = []
-  const exam = new Exam(world.daemon, new Seen(), '6.2 a check', (finding) => { found.push(finding) })
+  const exam = new Exam(world.daemon, seen, '6.2 a check', (finding) => { found.push(finding) })
   const thrown: unknown = await judged(exam, world, lane, work).then(() => undefined, (error: unknown) => error)
   exam.flush()
   return { found, thrown }
@@ -71,6 +74,30 @@ test('unplugged in the middle or before: the same, whatever the check fell over'
     expect(await judge(own, blames)).toMatchObject({ found: [], thrown: ours('does not answer') })
   } finally {
     await removeStage(own)
+  }
+})
+
+test('answers that came while it was unplugged are not judged at the end of the lane either', async () => {
+  const server = createServer((_request, response) => { response.writeHead(500).end('{"at":"2026-01-01T00:00:00+05:30"}') }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const own = await makeStage((server.address() as AddressInfo).port)
+  try {
+    const seen = new Seen()
+    const calls: GitHubWork = async (exam) => { await exam.api('GET', '/sessions') }
+    await judge(own, calls, seen)
+    const before = { errors: 1, envelopes: ['GET /sessions -> 500 {"at":"2026-01-01T00:00:00+05:30"}'], times: ['GET /sessions -> 2026-01-01T00:00:00+05:30'] }
+    expect({ errors: seen.serverErrors.length, envelopes: [...seen.envelopes], times: [...seen.times] }).toEqual(before)
+    const { thrown } = await judge(own, async (exam, ...rest) => {
+      await exam.api('GET', '/projects')
+      await own.lane.stop()
+      await calls(exam, ...rest)
+    }, seen)
+    expect(thrown).toMatchObject(ours('does not answer'))
+    expect({ errors: seen.serverErrors.length, envelopes: [...seen.envelopes], times: [...seen.times] }).toEqual(before)
+  } finally {
+    await removeStage(own)
+    server.close()
+    server.closeAllConnections()
   }
 })
 

@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fail, VerdictError } from '../../../harness/verdict.ts'
 import { showCli, type Exam } from '../exam.ts'
@@ -16,8 +17,8 @@ export class LaneGitHub {
   readonly token = 'ghp_of_clone_smoke'
   readonly #stop: () => Promise<void>
 
-  private constructor(world: World, server: Awaited<ReturnType<typeof startServer>>) {
-    this.github = connectGitHub(server.control)
+  private constructor(world: World, server: Awaited<ReturnType<typeof startServer>>, requests: string) {
+    this.github = connectGitHub(server.control, requests)
     this.env = { ...goEnvironment(server), AO_GITHUB_TOKEN: this.token }
     this.gh = standInGh(join(world.daemon.root, 'bin'), join(world.daemon.root, 'gh-stand-in'), { state: 'empty' })
     this.#stop = () => server.stop()
@@ -25,7 +26,10 @@ export class LaneGitHub {
 
   static async of(world: World): Promise<LaneGitHub> {
     try {
-      return new LaneGitHub(world, await startServer(join(world.daemon.root, 'github'), world.daemon.env))
+      const directory = join(world.daemon.root, 'github')
+      mkdirSync(directory, { recursive: true })
+      const requests = world.daemon.keep(join(directory, 'requests.jsonl'), 'github', 'jsonl')
+      return new LaneGitHub(world, await startServer(directory, world.daemon.env), requests)
     } catch (cause) {
       throw fail('harness-bug', `the fake GitHub cannot be started: ${String(cause)}`, { cause })
     }

@@ -18,7 +18,7 @@ const log = Array.from({ length: 30 }, (_, line) => `line ${line + 1}`).join('\n
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'github-'))
   place = await startServer(folder)
-  github = connectGitHub(place.control)
+  github = connectGitHub(place.control, 'requests.jsonl')
 })
 afterAll(async () => {
   await place.stop()
@@ -273,7 +273,7 @@ test('unplugged, every question ends in a verdict against the harness', async ()
   const directory = mkdtempSync(join(tmpdir(), 'github-'))
   const server = await startServer(directory)
   try {
-    const fresh = connectGitHub(server.control)
+    const fresh = connectGitHub(server.control, 'requests.jsonl')
     await fresh.setRepository(repo)
     await server.kill()
     const asked: readonly (() => Promise<unknown>)[] = [() => fresh.expectSound(), () => fresh.setPull({ repo, number: 1 }), () => fresh.log(), () => fresh.mark()]

@@ -47,7 +47,7 @@ export const daemonsFolder = 'd'
 export function daemonOf({ paths, env, ports }: Pick<StepContext, 'paths' | 'env' | 'ports'>, built: Pick<Built, 'binary' | 'can' | 'zellij'>, name: string, proxy?: string): Daemon {
   const port = ports[name]
   if (port === undefined) throw fail('harness-bug', `no port is reserved for the daemon ${name}`)
-  return new Daemon({ root: join(paths.root, daemonsFolder, name), binary: built.binary, port, terminal: built.can.terminal, zellij: built.zellij, env, keptLog: { folder: paths.logs, name: `daemon-${name}.log` }, ...(proxy !== undefined && { proxy }) })
+  return new Daemon({ root: join(paths.root, daemonsFolder, name), binary: built.binary, port, terminal: built.can.terminal, zellij: built.zellij, env, kept: { folder: paths.logs, name }, ...(proxy !== undefined && { proxy }) })
 }
 
 /** A lane that asks one daemon of its own many things. */

@@ -50,7 +50,7 @@ function daemon() {
   }
   const tell = (response, event) => { response.write(`id: ${event.seq}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`) }
   const zellij = (...args) => {
-    const { status, stdout, stderr } = spawnSync('zellij', args, { encoding: 'utf8', timeout: 15_000 })
+    const { status, stdout, stderr } = spawnSync('zellij', args, { encoding: 'utf8', timeout: 15_000, env: { ...process.env, ZELLIJ_SOCKET_DIR: broken('shares-sockets') ? '/tmp/like-ao' : join(data, 'z') } })
     if (status !== 0) throw new Error(`zellij ${args[0]}: ${stderr}`)
     return stdout
   }
