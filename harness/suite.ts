@@ -26,15 +26,21 @@ export interface Prerequisite {
   readonly name: string
   /** Resolves to a version or path worth recording. @throws PrerequisiteError with the remedy */
   readonly find: (env: NodeJS.ProcessEnv) => Promise<string>
+  /** Key of an option of the suite's own: where that is given, this is not needed. */
+  readonly unless?: string
 }
 
 /** Where a checkout comes from. */
-export type Source =
+export type Source = (
   | { readonly kind: 'git'; readonly url: string; readonly ref?: string }
   /** There is no default: whoever runs the suite must name it. `what` stands in the error, e.g. `a checkout of it`. */
   | { readonly kind: 'asked'; readonly what: string }
   /** A folder of files that becomes a git repository inside the sandbox, and is then cloned like any other. */
   | { readonly kind: 'folder'; readonly folder: string }
+) & {
+  /** Key of an option of the suite's own that stands in for it. */
+  readonly unless?: string
+}
 
 /** A source whose place is known. */
 export type KnownSource = Exclude<Source, { readonly kind: 'asked' }>

@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import { findAgent } from '../agents/find-agent.ts'
 import { PrerequisiteError, Refusal, UsageError } from '../errors.ts'
 import { variableOf } from '../options/definitions.ts'
+import { neededOf } from '../options/needed.ts'
 import { checkPlatform } from '../platform.ts'
 import { effectiveSource } from '../sandbox/clone.ts'
 import { checkCanHold, topmostToMake } from '../sandbox/workspace.ts'
@@ -60,8 +61,9 @@ async function machine({ options }: Invocation): Promise<Section> {
 }
 
 async function suiteSection(suite: AnySuite, { options, env }: Invocation): Promise<Section> {
-  const programs = suite.prerequisites.map(({ name, find }) => attempt(name, () => find(env)))
-  const sources = Object.entries(suite.sources).map(([name, own]): Finding | Promise<Finding> => {
+  const needed = neededOf(suite, options)
+  const programs = needed.prerequisites.map(({ name, find }) => attempt(name, () => find(env)))
+  const sources = Object.entries(needed.sources).map(([name, own]): Finding | Promise<Finding> => {
     const asked = options.sources[name]
     if (own.kind === 'asked' && asked === undefined) return { name: `source ${name}`, state: 'asked', says: `to be named: ${own.what}`, next: `--source ${name}=/path/or/url` }
     return attempt(`source ${name}`, () => {
@@ -103,5 +105,7 @@ function textOf(sections: readonly Section[], missing: number): string {
     ]),
     '',
   ])
-  return [...lines, missing === 0 ? 'nothing is missing' : `${missing} ${missing === 1 ? 'thing is' : 'things are'} missing`].join('\n')
+  const asked = sections.flatMap(({ findings }) => findings.filter(({ state }) => state === 'asked')).length
+  const toName = asked === 0 ? '' : `; ${asked} ${asked === 1 ? 'source is' : 'sources are'} to be named`
+  return [...lines, `${missing === 0 ? 'nothing is missing' : `${missing} ${missing === 1 ? 'thing is' : 'things are'} missing`}${toName}`].join('\n')
 }

@@ -7,6 +7,7 @@ import { UsageError } from '../errors.ts'
 import { variableOf } from '../options/definitions.ts'
 import { emptyVariables } from '../options/empty-variables.ts'
 import { nearestOf } from '../options/nearest.ts'
+import { neededOf } from '../options/needed.ts'
 import { checkFamilyNames, resolveOptions, suiteNameOf, type Options } from '../options/resolve.ts'
 import { checkPlatform } from '../platform.ts'
 import { effectiveSource } from '../sandbox/clone.ts'
@@ -62,7 +63,8 @@ export async function preparePlan(project: TestProject): Promise<Plan> {
   checkFamilyNames(options, { sources: Object.keys(suite.sources), ports: suite.ports })
   checkManualStage(options, suite)
   suite.checkOptions?.(options.own)
-  const sources = Object.fromEntries(Object.entries(suite.sources).map(([name, own]) => [name, effectiveSource(own, options.sources[name], options.refs[name], name)]))
+  const needed = neededOf(suite, options)
+  const sources = Object.fromEntries(Object.entries(needed.sources).map(([name, own]) => [name, effectiveSource(own, options.sources[name], options.refs[name], name)]))
   const run = newRunId(new Date())
   const root = chooseWorkspacePath(options.workspace, run)
   const place = await examinePlace(root, { options, suite, sources, keepOut: neededDirectories(project.config.root, options, sources) })
@@ -73,7 +75,7 @@ export async function preparePlan(project: TestProject): Promise<Plan> {
   checkCanHold(variableOf('results'), options.results)
   checkSpecs(join(project.config.root, 'suites', options.suite), suite)
   const facts: Record<string, string> = { 'version.node': process.version, 'version.vitest': project.vitest.version }
-  const found = await Promise.allSettled(suite.prerequisites.map(async ({ name, find }) => [`version.${name}`, await find(process.env)] as const))
+  const found = await Promise.allSettled(needed.prerequisites.map(async ({ name, find }) => [`version.${name}`, await find(process.env)] as const))
   for (const result of found) {
     if (result.status === 'rejected') throw result.reason
     const [name, version] = result.value

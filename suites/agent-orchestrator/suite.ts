@@ -7,17 +7,14 @@ import { cdc, daemon, hooks, httpApi, orchestrators, prClaim, projects, reaper, 
 import { checkOptions, options } from './options.ts'
 import { daemonPorts, suite } from './states.ts'
 
-// A program that is given needs no source, and no Go to build it.
-const given = (process.env.SMOKE_AO_BIN ?? '') !== ''
-
 export default suite({
   name: 'agent-orchestrator',
   prerequisites: [
     { name: 'git', find: (env) => versionOnPath('git', 'install git, e.g. apt-get install git', env) },
     { name: 'tmux', find: (env) => versionOnPath('tmux', 'install tmux, e.g. apt-get install tmux', env, ['-V']) },
-    ...(given ? [] : [{ name: 'go', find: (env: NodeJS.ProcessEnv) => versionOnPath('go', 'install Go, e.g. from https://go.dev/dl, or name a program of AO: SMOKE_AO_BIN=<file>', env, ['version']) }]),
+    { name: 'go', unless: 'aoBin', find: (env) => versionOnPath('go', 'install Go, e.g. from https://go.dev/dl, or name a program of AO: SMOKE_AO_BIN=<file>', env, ['version']) },
   ],
-  sources: given ? {} : { ao: { kind: 'asked', what: 'a repository of AO (or its program: SMOKE_AO_BIN=<file>)' } },
+  sources: { ao: { kind: 'asked', what: 'a repository of AO (or its program: SMOKE_AO_BIN=<file>)', unless: 'aoBin' } },
   ports: daemonPorts,
   environment: (_paths, _ports, host) => Object.fromEntries(['GOPROXY', 'GOSUMDB', 'GOFLAGS', 'GONOSUMDB', 'GOPRIVATE', 'GOTOOLCHAIN'].flatMap((name) => host[name] === undefined ? [] : [[name, host[name]]])),
   agent: {},

@@ -2,7 +2,7 @@ import { chmodSync, copyFileSync, mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { step, type StepContext } from '../../../harness/suite.ts'
-import { fail } from '../../../harness/verdict.ts'
+import { fail, verdictOf } from '../../../harness/verdict.ts'
 import { cacheDirectory, keyOf, madeOnce } from '../../../helpers/cached.ts'
 import { flagsIn, routesIn, type Capabilities } from '../capabilities.ts'
 import { Exam, Seen } from '../exam.ts'
@@ -20,10 +20,15 @@ export const bootstrap = lane({
   steps: { build: step(900), version: step(20), doctor: step(30), capabilities: step(40) },
   work: async ({ step }) => {
     const binary = await step('build', build)
-    await step('version', async ({ run, paths, fact }) => {
-      const version = (await run({ file: binary, args: ['version'], cwd: paths.root })).trim()
-      if (version === '') throw fail('bootstrap-step', '`ao version` says nothing', { remedy: 'name a program of AO' })
-      fact('version.ao', version)
+    await step('version', async ({ run, paths, fact, options }) => {
+      const { aoBin } = optionsOf(options)
+      const remedy = aoBin === undefined ? undefined : `name a program of AO: SMOKE_AO_BIN=<file> is ${aoBin}`
+      const version = await run({ file: binary, args: ['version'], cwd: paths.root }).catch((cause: unknown) => {
+        const { diagnosis, evidence } = verdictOf(cause, 'bootstrap-step')
+        throw fail('bootstrap-step', diagnosis, { evidence, remedy, cause })
+      })
+      if (version.trim() === '') throw fail('bootstrap-step', '`ao version` says nothing', { remedy })
+      fact('version.ao', version.trim())
     })
     const { terminal, zellij } = await step('doctor', (context) => look(context, binary))
     const can = await step('capabilities', (context) => ask(context, { binary, can: { terminal, routes: [], spawnFlags: [], schema: 0 }, ...(zellij !== undefined && { zellij }) }))
