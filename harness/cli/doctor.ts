@@ -71,7 +71,11 @@ async function suiteSection(suite: AnySuite, { options, env }: Invocation): Prom
       return source.kind === 'folder' ? source.folder : source.url
     })
   })
-  return { of: `suite ${suite.name}`, findings: await Promise.all([...programs, ...sources]) }
+  const own = Object.keys(suite.options ?? {}).some((key) => options.own[key] !== undefined) ? [attempt('options', () => {
+    suite.checkOptions?.(options.own)
+    return 'can be taken'
+  })] : []
+  return { of: `suite ${suite.name}`, findings: await Promise.all([...programs, ...sources, ...own]) }
 }
 
 /** @throws UsageError when nothing can be written there, PrerequisiteError when there is too little room */

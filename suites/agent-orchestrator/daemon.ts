@@ -7,7 +7,7 @@ import { shellWord } from '../../harness/shell-word.ts'
 import { waitFor } from '../../helpers/wait-for.ts'
 import { harnessPrograms } from './agents.ts'
 import type { Made } from './by-hand.ts'
-import { proxyEnvironment } from './outside.ts'
+import { nowhere, proxyEnvironment } from './outside.ts'
 import { standInTerminals, tmuxTerminals, tmuxWitness, zellijTerminals, type Terminals } from './terminals.ts'
 
 /** What is needed to make a daemon's surroundings. */
@@ -37,9 +37,6 @@ export interface CliAnswer {
   readonly stderr: string
 }
 
-/** The port of `discard`, where nobody listens. */
-const nowhere = 'http://127.0.0.1:9'
-
 /** What most users have: unlike /bin/sh it reads a terminal that a program left in raw mode. */
 const usualShell = existsSync('/bin/bash') ? '/bin/bash' : '/bin/sh'
 
@@ -62,13 +59,13 @@ export class Daemon {
   constructor({ root, binary, port, terminal, zellij, env, kept, proxy = nowhere, more }: DaemonParts) {
     this.root = root
     this.port = port
-    for (const name of ['bin', 'home', 'tmp', 'run', 'data', 'tmux', 'gh']) mkdirSync(join(root, name), { recursive: true, mode: 0o700 })
+    for (const name of ['bin', 'home', 'tmp', 'run', 'data', 't', 'gh']) mkdirSync(join(root, name), { recursive: true, mode: 0o700 })
     this.#kept = kept
     this.logEvidence = this.keep(this.log, 'daemon', 'log')
     this.program = join(root, 'bin', 'ao')
     // Hooks call it by this name; a link would not do where AO looks at its own path.
     if (!existsSync(this.program)) symlinkSync(binary, this.program)
-    this.#write('zellij', `printf %s "$ZELLIJ_SOCKET_DIR" > ${shellWord(this.#socketDirectory)}\n${zellij === undefined
+    this.#write('zellij', `[ -z "$CLONE_SMOKE" ] && echo "$ZELLIJ_SOCKET_DIR" >> ${shellWord(this.#socketDirectories)}\n${zellij === undefined
       ? `exec ${shellWord(standIn('zellij.sh'))} ${shellWord(process.execPath)} ${shellWord(join(root, 'z'))} "$@"`
       : `ZELLIJ_SOCKET_DIR=${shellWord(join(root, 'z'))} exec ${shellWord(zellij)} "$@"`}`)
     const tmuxLog = join(root, 'tmux.log')
@@ -89,17 +86,24 @@ exec ${[process.execPath, standIn('agent.mjs'), program, this.agentLog].map(shel
       XDG_CONFIG_HOME: join(root, 'home/.config'), XDG_CACHE_HOME: join(root, 'home/.cache'), XDG_DATA_HOME: join(root, 'home/.local/share'), XDG_STATE_HOME: join(root, 'home/.local/state'), XDG_RUNTIME_DIR: join(root, 'run'),
       AO_PORT: String(port), AO_RUN_FILE: this.runFile, AO_DATA_DIR: join(root, 'data'), AO_SHUTDOWN_TIMEOUT: '3s',
       ...proxyEnvironment(proxy), GIT_CONFIG_GLOBAL: join(root, 'gitconfig'), GIT_CONFIG_NOSYSTEM: '1', GIT_TERMINAL_PROMPT: '0', GH_CONFIG_DIR: join(root, 'gh'),
-      TMUX_TMPDIR: join(root, 'tmux'), ...more,
+      TMUX_TMPDIR: join(root, 't'), ...more,
     }
-    this.terminals = terminal === 'tmux' ? tmuxTerminals(this.env, tmuxLog) : zellij === undefined ? standInTerminals(join(root, 'z'), join(root, 'bin', 'zellij'), this.env) : zellijTerminals(join(root, 'bin', 'zellij'), this.env)
+    // By which the program tells our calls from AO's.
+    const ours = { ...this.env, CLONE_SMOKE: '1' }
+    this.terminals = terminal === 'tmux' ? tmuxTerminals(this.env, tmuxLog) : zellij === undefined ? standInTerminals(join(root, 'z'), join(root, 'bin', 'zellij'), ours) : zellijTerminals(join(root, 'bin', 'zellij'), ours)
   }
+
+  /** Processes of agents that a check killed: they are gone, and nothing is wrong. */
+  readonly killed = new Set<number>()
+  /** Why nothing can be asked of it any more, once its process was found gone though nobody had stopped it. */
+  ended: string | undefined
 
   get data(): string { return join(this.root, 'data') }
   get runFile(): string { return join(this.root, 'run', 'running.json') }
   get log(): string { return join(this.root, 'daemon.log') }
-  get #socketDirectory(): string { return join(this.root, 'socket-directory') }
-  /** Where AO told zellij to keep its sessions, which it did not; empty where it said nothing. */
-  get socketDirectory(): string { return readFileSync(this.#socketDirectory, 'utf8') }
+  get #socketDirectories(): string { return join(this.root, 'socket-directories') }
+  /** Where AO told zellij to keep its sessions, which it did not, once for each call; empty where it said nothing. */
+  get socketDirectories(): readonly string[] { return existsSync(this.#socketDirectories) ? readFileSync(this.#socketDirectories, 'utf8').split('\n').slice(0, -1) : [] }
   /** What the stand-ins of agents themselves complained of: nothing, while they are sound. */
   get standInErrors(): string { return join(this.root, 'stand-in-errors.log') }
   get agentLog(): string { return join(this.root, 'agents.jsonl') }

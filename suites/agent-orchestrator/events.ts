@@ -1,4 +1,5 @@
 import { request, type ClientRequest } from 'node:http'
+import { fail } from '../../harness/verdict.ts'
 import { waitFor } from '../../helpers/wait-for.ts'
 
 export interface ServerEvent {
@@ -7,6 +8,16 @@ export interface ServerEvent {
   readonly data: Readonly<Record<string, unknown>>
   /** When it came, by `performance.now()`. */
   readonly at: number
+}
+
+/** The JSON of an event; what is none has no keys, and so is what nobody waits for. */
+function recordOf(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? { ...value } : {}
+  } catch {
+    return {}
+  }
 }
 
 /** A reader of an SSE stream; close it before the daemon is stopped. */
@@ -36,18 +47,18 @@ export class EventStream {
     this.#rest = blocks.pop() ?? ''
     for (const block of blocks) {
       const field = (name: string): string => block.split('\n').filter((line) => line.startsWith(`${name}:`)).map((line) => line.slice(name.length + 1).trim()).join('\n')
-      if (field('data') !== '') this.events.push({ id: Number(field('id')), type: field('event'), data: JSON.parse(field('data')) as Record<string, unknown>, at: performance.now() })
+      if (field('data') !== '') this.events.push({ id: Number(field('id')), type: field('event'), data: recordOf(field('data')), at: performance.now() })
     }
   }
 
-  /** Waits until it has what `enough` says; whether that came. Milliseconds: 5000. */
-  async until(enough: (events: readonly ServerEvent[]) => boolean, deadlineMs = 5000): Promise<boolean> {
+  /** Waits until it has what `enough` says; whether that came. Milliseconds: 10000. */
+  async until(enough: (events: readonly ServerEvent[]) => boolean, deadlineMs = 10_000): Promise<boolean> {
     return waitFor(() => enough(this.events) || this.#ended ? true : undefined, { deadlineMs, otherwise: () => new Error('not enough') }).then(() => enough(this.events), () => false)
   }
 
   /** Waits until it has answered. */
   async open(): Promise<void> {
-    await waitFor(() => this.status !== 0 || this.#ended ? true : undefined, { deadlineMs: 5000, otherwise: () => new Error('the event stream did not open') })
+    await waitFor(() => this.status !== 0 || this.#ended ? true : undefined, { deadlineMs: 15_000, otherwise: () => fail('check-failed', 'the event stream did not open within 15 s') })
   }
 
   close(): void {

@@ -35,6 +35,7 @@ export interface Answer {
 
 /** What a daemon has that a failed operation must not add to. */
 interface Holdings {
+  readonly projects: readonly string[]
   readonly rows: readonly string[]
   readonly worktrees: readonly string[]
   readonly branches: readonly string[]
@@ -258,17 +259,18 @@ export class Exam {
 
   /**
    * Does something that is to be refused: it must be answered with 4xx and leave nothing.
-   * @param codes what the envelope's code may be; anything where it is not given
+   * @param codes what the envelope's code may be; anything where it is not given. Of one that is given 503 is right, too.
+   * @param severity of a refusal that does not come
    */
-  async refused(method: string, route: string, ids: readonly string[], options: CallOptions & { as: string }, codes: readonly string[] = []): Promise<Answer> {
-    return this.one(() => this.#refused(method, route, ids, options, codes))
+  async refused(method: string, route: string, ids: readonly string[], options: CallOptions & { as: string }, codes: readonly string[] = [], severity: Finding['severity'] = 'high'): Promise<Answer> {
+    return this.one(() => this.#refused(method, route, ids, options, codes, severity))
   }
 
-  async #refused(method: string, route: string, ids: readonly string[], options: CallOptions & { as: string }, codes: readonly string[]): Promise<Answer> {
+  async #refused(method: string, route: string, ids: readonly string[], options: CallOptions & { as: string }, codes: readonly string[], severity: Finding['severity']): Promise<Answer> {
     const before = this.#held ?? await this.holdings()
     const answer = await this.api(method, route, ids, options)
     const name = `${method} ${route}: ${options.as}`
-    this.expect(answer.status >= 400, `accepted ${name}`, `${options.as}: is refused`, answer.shown)
+    this.expect(refuses(answer) || codes.includes(String(answer.body.code)), `accepted ${name}`, `${options.as}: is refused`, answer.shown, severity)
     if (answer.status >= 400 && answer.status < 500 && codes.length > 0) {
       const code = String(answer.body.code)
       this.expect(codes.includes(code), `code ${name}`, `${options.as}: is refused with the code ${codes.join(' or ')}`, answer.shown, 'low')
@@ -285,6 +287,8 @@ export class Exam {
     const worktrees = children(join(data, 'worktrees')).flatMap((project) => children(join(data, 'worktrees', project)).map((name) => `${project}/${name}`))
     const projects = await this.api('GET', '/projects', [], { untold: true })
     const ids = Array.isArray(projects.body.projects) ? (projects.body.projects as { id: string }[]).map(({ id }) => id) : []
+    // One that was removed and registered again may lie elsewhere.
+    for (const id of this.#paths.keys()) if (!ids.includes(id)) this.#paths.delete(id)
     for (const id of ids) {
       if (this.#paths.has(id)) continue
       const { project } = (await this.api('GET', '/projects/{}', [id], { untold: true })).body
@@ -295,15 +299,15 @@ export class Exam {
       const process = identify(Number(one.split(' ')[1]))
       return process !== undefined && isAlive(process)
     })
-    return { rows, worktrees, branches, terminals: await terminals.list(), agents }
+    return { projects: ids, rows, worktrees, branches, terminals: await terminals.list(), agents }
   }
 
   /** Looks whether an operation that failed has left something. */
   async nothingNew(before: Holdings, name: string, shown: string): Promise<Holdings> {
     const after = await this.holdings()
-    for (const kind of ['rows', 'worktrees', 'branches', 'terminals', 'agents'] as const) {
+    for (const kind of ['projects', 'rows', 'worktrees', 'branches', 'terminals', 'agents'] as const) {
       const fresh = after[kind].filter((one) => !before[kind].includes(one) && !(kind === 'agents' && before.rows.includes(one.split(' ')[0] ?? '')))
-      if (fresh.length > 0) this.finding(`leftover ${kind} ${name}`, `an operation that fails leaves no ${kind === 'rows' ? 'session' : kind.slice(0, -1)}`, `${shown}; left: ${fresh.join(', ')}`, 'high', leftovers[kind])
+      if (fresh.length > 0) this.finding(`leftover ${kind} ${name}`, `an operation that fails leaves no ${leftovers[kind].one}`, `${shown}; left: ${fresh.join(', ')}`, 'high', leftovers[kind].show)
     }
     return after
   }
@@ -312,10 +316,19 @@ export class Exam {
 /** One line for what the command line answered. */
 export const showCli = ({ args, exitCode, stdout, stderr }: CliAnswer): string => `ao ${args.join(' ')} -> exit ${exitCode} ${[stdout, stderr].map((text) => text.trim()).filter((text) => text !== '').join(' | ').slice(0, 400)}`
 
-/** What shows by hand what a failed operation left. */
-const leftovers: Readonly<Record<keyof Holdings, string>> = {
-  rows: 'ao session ls --all --include-terminated', worktrees: 'ls "$AO_DATA_DIR"/worktrees/*', branches: 'git -C ws branch --list', terminals: 'tmux list-sessions', agents: 'ps x',
+/** What the command line answered as JSON; an empty object where it is none. */
+export function jsonOf({ stdout }: Pick<CliAnswer, 'stdout'>): Readonly<Record<string, unknown>> {
+  const parsed = parse(stdout)
+  return isRecord(parsed) ? parsed : {}
 }
+
+/** What shows by hand what a failed operation left. */
+const leftovers: Readonly<Record<keyof Holdings, { readonly one: string; readonly show: string }>> = {
+  projects: { one: 'project', show: 'ao project ls' }, rows: { one: 'session', show: 'ao session ls --all --include-terminated' }, worktrees: { one: 'worktree', show: 'ls "$AO_DATA_DIR"/worktrees/*' },
+  branches: { one: 'branch', show: 'git -C ws branch --list' }, terminals: { one: 'terminal session', show: 'tmux list-sessions' }, agents: { one: 'agent', show: 'ps x' },
+}
+/** Whether a mistake was told to the client: 501 and 503 tell of the daemon, and any other 5xx is a finding anyway. */
+export const refuses = ({ status }: Pick<Answer, 'status'>): boolean => status >= 400 && status !== 501 && status !== 503
 const bodyOf = ({ raw, json }: CallOptions): string | undefined => raw ?? (json === undefined ? undefined : JSON.stringify(json))
 function pathOf(route: string, ids: readonly string[], { query }: CallOptions): string {
   const rest = [...ids]

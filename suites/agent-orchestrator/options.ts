@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { z } from 'zod'
 import { UsageError } from '../../harness/errors.ts'
 import { path, text } from '../../harness/options/definitions.ts'
@@ -17,10 +17,25 @@ type AoOptions = z.infer<typeof values>
 /** The values of this suite's options, as a step gets them. */
 export const optionsOf = (own: Readonly<Record<string, unknown>>): AoOptions => values.parse(own)
 
-/** @throws UsageError when the program is not there, or is no file */
+const otherwise = 'name a program of AO, or leave it out and name a source: SMOKE_SOURCE_AO=/path/or/url'
+
+/** The first four bytes of a file. */
+function headOf(file: string): string {
+  const [handle, bytes] = [openSync(file, 'r'), Buffer.alloc(4)]
+  try {
+    return bytes.toString('latin1', 0, readSync(handle, bytes))
+  } finally {
+    closeSync(handle)
+  }
+}
+
+/** @throws UsageError when the program is not there, or is none */
 export function checkOptions(own: Readonly<Record<string, unknown>>): void {
   const { aoBin } = optionsOf(own)
   if (aoBin === undefined) return
   const what = statSync(aoBin, { throwIfNoEntry: false })
-  if (what?.isFile() !== true) throw new UsageError(`SMOKE_AO_BIN=${JSON.stringify(aoBin)} ${what ? 'is no file' : 'does not exist'}`, 'name a program of AO, or leave it out and name a source: SMOKE_SOURCE_AO=/path/or/url')
+  if (what?.isFile() !== true) throw new UsageError(`SMOKE_AO_BIN=${JSON.stringify(aoBin)} ${what ? 'is no file' : 'does not exist'}`, otherwise)
+  const head = headOf(aoBin)
+  // One that came without its mode, as an artifact of a CI does, is taken: it gets a copy of its own. A text would be run by the shell.
+  if (!head.startsWith('\u007fELF') && !(head.startsWith('#!') && (what.mode & 0o111) !== 0)) throw new UsageError(`SMOKE_AO_BIN=${JSON.stringify(aoBin)} is no program: it begins with ${JSON.stringify(head)}`, otherwise)
 }

@@ -2,6 +2,9 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createProxy } from './github/proxy.mjs'
 
+/** The port of `discard`, where nobody listens: who is sent there comes nowhere. */
+export const nowhere = 'http://127.0.0.1:9'
+
 /** The environment that sends every program to a proxy, but for what is on this machine; curl and git read the small letters. */
 export function proxyEnvironment(proxy: string): Record<string, string> {
   const values = { HTTPS_PROXY: proxy, HTTP_PROXY: proxy, ALL_PROXY: proxy, NO_PROXY: '127.0.0.1,localhost' }

@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statfsSync } from 'node:fs'
 import { excerpt } from '../../harness/redaction/excerpt.ts'
 import { fail, VerdictError } from '../../harness/verdict.ts'
+import { agentEvents } from './agents.ts'
 import type { Daemon } from './daemon.ts'
 import type { Exam } from './exam.ts'
 
@@ -15,27 +16,74 @@ async function lookAtOwnParts(daemon: Daemon): Promise<string | undefined> {
   const error = existsSync(daemon.standInErrors) ? readFileSync(daemon.standInErrors, 'utf8').split('\n').find((line) => startError.test(line)) : undefined
   if (error !== undefined) return `a recording agent stand-in did not start: ${excerpt(error.trim(), 300)}`
   const lost = await daemon.terminals.lost()
-  return lost.length === 0 ? undefined : `the terminal server of ${daemon.root} died: ${daemon.terminals.kind} session ${lost.join(', ')} is gone, and nobody ended it`
+  if (lost.length > 0) return `the terminal server of ${daemon.root} died: ${daemon.terminals.kind} session ${lost.join(', ')} is gone, and nobody ended it`
+  const dead = await deadAgents(daemon)
+  return dead.length === 0 ? undefined : `a recording agent stand-in died: ${dead.map(({ session, pid }) => `that of session ${session} (process ${pid})`).join(', ')} is gone without a word, and its terminal session lives`
+}
+
+/** Stand-ins that are gone without having written why, in sessions that live; not those that a check killed. */
+async function deadAgents(daemon: Daemon): Promise<{ session: string; pid: number }[]> {
+  const events = agentEvents(daemon.agentLog)
+  const silent = events.filter(({ event, pid }) => event === 'started' && !daemon.killed.has(pid) && !existsSync(`/proc/${pid}`) && !events.some((other) => other.pid === pid && (other.event === 'signal' || other.event === 'end-of-input')))
+  if (silent.length === 0) return []
+  // The terminals after the agents: one that was ended in between took its agent along.
+  const living = await daemon.terminals.list()
+  return silent.filter(({ session }) => living.includes(session) && !events.some((other) => other.session === session && other.event === 'started' && existsSync(`/proc/${other.pid}`)))
+}
+
+/** Room below which nothing that fails can be blamed on AO: a database, a worktree and a log grow by less. Bytes. */
+const leastRoom = 1_000_000
+
+/** @returns what is wrong when the disk of the sandbox is full */
+function fullDisk(daemon: Daemon): string | undefined {
+  const { bavail, bsize } = statfsSync(daemon.root)
+  return bavail * bsize < leastRoom ? `the disk is full: ${daemon.root} has ${((bavail * bsize) / 1000).toFixed(0)} kB free` : undefined
+}
+
+/** Says from now on of every check of a daemon that a part of ours is dead. */
+export function markDead(daemon: Daemon, why: string): void {
+  died.set(daemon, why)
 }
 
 /**
  * Does a check's work, and lets what it finds count only when our own parts, agents and terminals, outlived it.
- * @throws VerdictError of clone-smoke's own when they did not, whatever the work fell over
+ * @param runs the daemon is to run when it has ended
+ * @throws VerdictError of clone-smoke's own when they did not, whatever the work fell over; one that says so when the daemon is gone
  */
-export async function onOwnParts(exam: Exam, work: () => Promise<void>): Promise<void> {
+export async function onOwnParts(exam: Exam, work: () => Promise<void>, { runs = false }: { readonly runs?: boolean } = {}): Promise<void> {
   // What was dead before needs no work to be told again.
   if (died.has(exam.daemon)) await expectOwnParts(exam)
   try {
     await work()
   } catch (error) {
-    if (!(error instanceof VerdictError && error.verdict.class === 'harness-bug')) await expectOwnParts(exam)
+    if (!(error instanceof VerdictError && error.verdict.class === 'harness-bug')) {
+      await expectOwnParts(exam)
+      if (runs) expectDaemon(exam)
+    }
     throw error
   }
   await expectOwnParts(exam)
+  if (runs) expectDaemon(exam)
+}
+
+/** @throws VerdictError when the daemon is gone, which a check that needs it leaves running */
+function expectDaemon(exam: Exam): void {
+  const { daemon } = exam
+  const pid = daemon.pid()
+  if (pid !== undefined && existsSync(`/proc/${pid}`)) return
+  daemon.ended = `the daemon is gone: ${pid === undefined ? 'its run file is not there' : `its process ${pid} has ended`}, and nobody stopped it`
+  exam.forget()
+  throw fail('check-failed', daemon.ended, { evidence: [daemon.logEvidence], remedy: 'look for a panic at the end of its log; without one somebody killed it' })
 }
 
 async function expectOwnParts(exam: Exam): Promise<void> {
   const { daemon } = exam
+  const full = fullDisk(daemon)
+  if (full !== undefined) {
+    exam.forget()
+    daemon.ended = full
+    throw fail('resources', full, { remedy: 'free some space, or set SMOKE_WORKSPACE to another place; what was found about AO meanwhile does not count' })
+  }
   const dead = died.get(daemon) ?? await lookAtOwnParts(daemon)
   if (dead === undefined) return
   died.set(daemon, dead)

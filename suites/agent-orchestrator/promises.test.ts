@@ -48,7 +48,7 @@ test.concurrent('a daemon that keeps its promises gives no finding', async () =>
     '5.1 send reaches the agent, and the screen', '5.2 the sender stands before the message', '5.3 control characters are taken out', '5.1 send keeps quotes and dollars', '5.1 send keeps 4096 bytes',
     '7.2 ao hooks claude-code user-prompt-submit', '7.2 activity that is refused', '7.2 exited ends the session, and nothing wakes it',
     order, table, '10.1 what changes nothing is no event', '10.2 the stream replays, then goes on live', '10.2 the cursor is honoured', '10.2 a restart replays the same, and goes on counting',
-    '11 /mux opens a WebSocket, and not to a web page', '11 a large body is refused, and the daemon lives', '11 the id of a request comes back', '1.1 a web page cannot shut it down', answers, outside, stop,
+    '11 /mux opens a WebSocket, and not to a web page', '11 a large body is refused, and the daemon lives', '11 the id of a request comes back', '1.1 a web page cannot shut it down', answers, outside, '10 events of lane x', stop,
   ])
   expect(found.map(({ id, happened }) => `${id}: ${happened}`)).toEqual([])
 }, 300_000)
@@ -73,7 +73,7 @@ test.concurrent('a daemon that keeps its promises of sessions and orchestrators 
 }, 300_000)
 
 const lifeFaults: Readonly<Record<string, readonly string[]>> = {
-  'ls-shows-all': ['ls-project', 'ls-terminated', 'session-ls'], 'get-is-bare': ['get', 'get-activity'], 'rename-forgets': ['rename'], 'restores-row-alone': ['restored-agent'],
+  'ls-shows-all': ['ls-project', 'ls-terminated', 'session-ls'], 'query-unread': ['ls-query project=other', 'ls-query active=false'], 'cleans-dirty': ['work-lost'], 'get-is-bare': ['get', 'get-activity'], 'rename-forgets': ['rename'], 'restores-row-alone': ['restored-agent'],
   'cleans-living': ['cleanup-live'], 'cleans-again': ['cleanup-again'], 'project-untold': ['project'], 'orchestrators-forgotten': ['list'], 'any-is-orchestrator': ['accepted GET /orchestrators/{}: a worker'], 'clean-keeps-old': ['clean-old'],
   'hooks-for-all': ['hook-config'],
 }
@@ -114,6 +114,8 @@ test.concurrent.each([
   { fault: 'kill-keeps-terminal', titles: ['7.2 POST activity active', stop], finds: ['terminals-left'] },
   { fault: 'kill-keeps-terminal', titles: ['3.7 kill ends a session of kimi'], finds: ['terminal-left', 'agent-left'] },
   { fault: 'registers-twice', titles: ['2.1 add at the same time registers once'], finds: ['registered-twice'] },
+  { fault: 'orphans-sessions', titles: ['2.4 rm of a project with a session that lives'], finds: ['orphan'] },
+  { fault: 'gap', titles: ['10.1 what changes nothing is no event', '10 events of lane x'], finds: ['gaps'] },
   { fault: 'asks-nothing', titles: listAndRemove, finds: ['rm-unconfirmed'] },
   { fault: 'always-main', titles: ['2.1 add takes every legal repository, and tells its default branch'], finds: ['default-branch default branch master'] },
   { fault: 'forgets-projects', titles: ['2.1 add makes an id of the directory, where none is given', '2 projects are there after a restart'], finds: ['lost'] },

@@ -6,6 +6,7 @@ import { findAgent } from '../../harness/agents/find-agent.ts'
 import { startScriptedModel, type ModelRecord } from '../../harness/models/scripted.ts'
 import { shellWord } from '../../harness/shell-word.ts'
 import type { Daemon } from './daemon.ts'
+import { nowhere, proxyEnvironment } from './outside.ts'
 
 /** The Codex CLI itself where a daemon looks for `codex`, with a model that has nothing to say. */
 export interface RealCodex {
@@ -34,8 +35,8 @@ export async function placeRealCodex(daemon: Daemon): Promise<RealCodex> {
     model_providers: { clone_smoke: { name: 'clone_smoke', base_url: baseUrl, wire_api: 'responses', env_key: keyVariable, request_max_retries: 0, stream_max_retries: 0 } },
   }
   writeFileSync(join(home, 'config.toml'), Object.entries(settings).map(([key, value]) => `${key} = ${toToml(value)}\n`).join(''))
-  // Nothing listens on port 9: what is not on loopback cannot be reached.
-  const environment = { CODEX_HOME: home, [keyVariable]: apiKey, HTTPS_PROXY: 'http://127.0.0.1:9', HTTP_PROXY: 'http://127.0.0.1:9', NO_PROXY: '127.0.0.1,localhost' }
+  // What Codex itself would ask for is not AO's to answer for.
+  const environment = { CODEX_HOME: home, [keyVariable]: apiKey, ...proxyEnvironment(nowhere) }
   writeFileSync(daemon.realProgram('codex'), `#!/bin/sh\nexec env ${Object.entries(environment).map(([key, value]) => shellWord(`${key}=${value}`)).join(' ')} ${shellWord(program)} "$@"\n`, { mode: 0o700 })
   chmodSync(daemon.realProgram('codex'), 0o700)
   return {

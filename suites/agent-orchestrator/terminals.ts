@@ -3,6 +3,7 @@ import { delimiter, join } from 'node:path'
 import { execa } from 'execa'
 import { identify, isAlive } from '../../harness/processes/table.ts'
 import { shellWord } from '../../harness/shell-word.ts'
+import { comes } from './comes.ts'
 
 /** The terminal sessions that one daemon has, seen from outside of AO. */
 export interface Terminals {
@@ -24,7 +25,11 @@ export function standInTerminals(directory: string, program: string, env: Readon
     const process = identify(Number(pid))
     return (process !== undefined && isAlive(process)) === living ? [name] : []
   })
-  return { ...zellijTerminals(program, env), list: () => Promise.resolve(sessions(true)), lost: () => Promise.resolve(sessions(false)) }
+  return {
+    ...zellijTerminals(program, env), list: () => Promise.resolve(sessions(true)),
+    // One that is being ended by command may be dead already, and has its file still.
+    lost: async () => sessions(false).length === 0 ? [] : await comes(() => sessions(false).length === 0, 2000) ? [] : sessions(false),
+  }
 }
 
 /** @param program zellij, or what stands in for it, with the daemon's own namespace; @param env the daemon's environment */
@@ -42,8 +47,10 @@ export function zellijTerminals(program: string, env: Readonly<Record<string, st
 /** The lines of a shell script that is found as `tmux` before the real one, and writes down which sessions are made and ended. */
 export function tmuxWitness(log: string, path: string): string {
   const real = path.split(delimiter).map((directory) => join(directory, 'tmux')).find((file) => existsSync(file)) ?? '/usr/bin/tmux'
-  const [program, to] = [shellWord(real), shellWord(log)]
-  return `case " $* " in
+  // Not with the settings of whoever runs this.
+  const [program, to] = [`${shellWord(real)} -f /dev/null`, shellWord(log)]
+  return `[ -d "$TMUX_TMPDIR" ] || { echo "the directory of this daemon's tmux is gone: $TMUX_TMPDIR" >&2; exit 1; }
+case " $* " in
 *" new-session "*) ${program} "$@" || exit; echo "$*" >> ${to}; exit 0 ;;
 *" kill-s"*) echo "$*" >> ${to} ;;
 esac
@@ -52,8 +59,9 @@ exec ${program} "$@"`
 
 /** @param env with the TMUX_TMPDIR that the daemon has; @param log of `tmuxWitness` */
 export function tmuxTerminals(env: Readonly<Record<string, string>>, log: string): Terminals {
-  const tmux = (...args: string[]): Promise<{ stdout: string }> => execa('tmux', args, { env: { ...env }, extendEnv: false, reject: false, stdin: 'ignore', timeout: 10_000 })
-  const list = async (): Promise<string[]> => !existsSync(env.TMUX_TMPDIR ?? '') ? [] : (await tmux('list-sessions', '-F', '#{session_name}')).stdout.split('\n').filter((line) => line !== '')
+  // Without its directory it would go to the user's own server.
+  const tmux = async (...args: string[]): Promise<{ stdout: string }> => !existsSync(env.TMUX_TMPDIR ?? '') ? { stdout: '' } : execa('tmux', args, { env: { ...env }, extendEnv: false, reject: false, stdin: 'ignore', timeout: 10_000 })
+  const list = async (): Promise<string[]> => (await tmux('list-sessions', '-F', '#{session_name}')).stdout.split('\n').filter((line) => line !== '')
   const made = (): string[] => {
     const sessions = new Set<string>()
     for (const line of existsSync(log) ? readFileSync(log, 'utf8').split('\n') : []) {

@@ -38,6 +38,7 @@ async function killAgent(exam: Exam, session: string): Promise<void> {
   const agent = started && identify(started.pid)
   if (!agent) throw fail('check-failed', `the agent of session ${session} did not start within 15 s, or ended at once`)
   await exam.api('POST', '/sessions/{}/activity', [session], { json: { state: 'active' } })
+  exam.daemon.killed.add(agent.pid)
   signalProcess(agent, 'SIGKILL')
 }
 

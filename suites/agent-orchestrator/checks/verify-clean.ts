@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import { readProcesses, hasInEnvironment, commandOf } from '../../../harness/processes/table.ts'
+import { fail } from '../../../harness/verdict.ts'
 import { waitFor } from '../../../helpers/wait-for.ts'
 import { showCli } from '../exam.ts'
 import { aoCheck, type AoChecks } from '../lanes/checks-lane.ts'
@@ -31,8 +32,9 @@ export const cleanChecks: AoChecks = {
     await world.daemon.start()
   }),
   '12 what it keeps is below the directories that it was given': aoCheck(20, (exam) => {
-    const told = exam.daemon.socketDirectory
-    exam.expect(told === '' || relative(exam.daemon.root, told).split(sep)[0] !== '..', 'socket-directory', 'the terminals of a daemon are where its other things are: two daemons of a user do not meet', `zellij was started with ZELLIJ_SOCKET_DIR=${told}`, 'low', `ls -d ${told}`)
+    const told = exam.daemon.socketDirectories.at(-1)
+    if (told === undefined) throw fail('check-failed', 'no zellij was started')
+    exam.expect(told === '' || relative(exam.daemon.root, told).split(sep)[0] !== '..', 'socket-directory', 'the terminals of a daemon are where its other things are: two daemons of a user do not meet', `zellij was started with ZELLIJ_SOCKET_DIR=${told}`, 'unclear', 'ao stop; rmdir /tmp/ao-zellij-$(id -u); ao start; ls -d /tmp/ao-zellij-$(id -u)')
     return Promise.resolve()
   }, ({ can }) => can.terminal === 'tmux' ? 'it leaves to tmux where that keeps its sessions' : undefined),
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fail, VerdictError } from '../../../harness/verdict.ts'
 import { showCli, type Exam } from '../exam.ts'
 import { aoCheck, type AoChecks } from '../lanes/checks-lane.ts'
+import { markDead } from '../own-parts.ts'
 import type { World } from '../world.ts'
 import { connectGitHub, type GitHub } from './client.ts'
 import { standInGh } from './gh.ts'
@@ -90,7 +91,11 @@ export async function judged(exam: Exam, world: World, lane: LaneGitHub, work: G
       await lane.github.expectSound(mark)
     }
   } catch (error) {
-    if (error instanceof VerdictError && error.verdict.class === 'harness-bug') exam.forget()
+    if (error instanceof VerdictError && error.verdict.class === 'harness-bug') {
+      exam.forget()
+      // What is judged at the end of the lane is judged by what these checks saw.
+      markDead(world.daemon, error.verdict.diagnosis)
+    }
     throw error
   }
 }

@@ -2,6 +2,7 @@ import { chmodSync, copyFileSync, mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { step, type StepContext } from '../../../harness/suite.ts'
+import { excerpt } from '../../../harness/redaction/excerpt.ts'
 import { fail, verdictOf } from '../../../harness/verdict.ts'
 import { cacheDirectory, keyOf, madeOnce } from '../../../helpers/cached.ts'
 import { flagsIn, routesIn, type Capabilities } from '../capabilities.ts'
@@ -69,7 +70,7 @@ async function look(context: StepContext, binary: string): Promise<{ terminal: C
   try {
     names = (JSON.parse(stdout) as { checks: { name: string }[] }).checks.map(({ name }) => name)
   } catch {
-    throw fail('bootstrap-step', `\`ao doctor --json\` does not answer with its checks: ${stdout}${stderr}`)
+    throw fail('bootstrap-step', `\`ao doctor --json\` does not answer with its checks: ${excerpt(`${stdout}${stderr}`, 300)}`)
   }
   const terminal = names.includes('tmux') ? 'tmux' : 'zellij'
   const tmux = (await execa('tmux', ['-V'], { reject: false })).stdout

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { check, type CheckDefinition, type StepContext } from '../../../harness/suite.ts'
 import { fail } from '../../../harness/verdict.ts'
 import { Daemon } from '../daemon.ts'
+import { EventStream, type ServerEvent } from '../events.ts'
 import { Exam, Seen, showCli } from '../exam.ts'
 import { lane, type Built } from '../states.ts'
 import { onOwnParts } from '../own-parts.ts'
@@ -14,7 +15,7 @@ interface AoCheck {
   readonly budget: number
   readonly work: (exam: Exam, world: World) => Promise<void>
   /** Why it does not apply to what is there. */
-  readonly notHere?: (built: Pick<Built, 'can' | 'binary'>) => string | undefined
+  readonly notHere?: (built: Built) => string | undefined
 }
 
 export type AoChecks = Readonly<Record<string, AoCheck>>
@@ -26,6 +27,7 @@ export function allChecks(name: string, { started = true, checks }: ChecksLane):
   return {
     ...(started && { [`1.1 a daemon for lane ${name}`]: aoCheck(30, startDaemon) }),
     ...checks,
+    [`10 events of lane ${name}`]: aoCheck(30, judgeEvents),
     [`11 every answer in lane ${name}`]: aoCheck(10, judgeAnswers),
     [`6 nobody outside of this machine is asked in lane ${name}`]: aoCheck(10, judgeOutside),
     [`1.5 the daemon of lane ${name} ends and takes its sessions along`]: aoCheck(60, endDaemon),
@@ -42,12 +44,14 @@ interface ChecksLane {
 
 /** Where the daemons of a sandbox keep everything, each in a directory of its lane's name. */
 export const daemonsFolder = 'd'
+/** Of the names of lanes: the socket of a terminal lies deep below it, and has 107 bytes. */
+const nameLength = 9
 
 /** The parts of a daemon of this sandbox. `name` is its port's too. */
 export function daemonOf({ paths, env, ports }: Pick<StepContext, 'paths' | 'env' | 'ports'>, built: Pick<Built, 'binary' | 'can' | 'zellij'>, name: string, proxy?: string): Daemon {
   const port = ports[name]
   if (port === undefined) throw fail('harness-bug', `no port is reserved for the daemon ${name}`)
-  return new Daemon({ root: join(paths.root, daemonsFolder, name), binary: built.binary, port, terminal: built.can.terminal, zellij: built.zellij, env, kept: { folder: paths.logs, name }, ...(proxy !== undefined && { proxy }) })
+  return new Daemon({ root: join(paths.root, daemonsFolder, name.slice(0, nameLength)), binary: built.binary, port, terminal: built.can.terminal, zellij: built.zellij, env, kept: { folder: paths.logs, name }, ...(proxy !== undefined && { proxy }) })
 }
 
 /** A lane that asks one daemon of its own many things. */
@@ -70,13 +74,14 @@ export function checksLane(name: string, proves: string, definition: ChecksLane)
               const checked = world ??= new World(daemonOf(context, facts, name, outside.url), facts.can, outside.asked)
               const exam = new Exam(checked.daemon, seen, title, context.finding, context.signal)
               try {
-                await onOwnParts(exam, () => work(exam, checked))
+                await onOwnParts(exam, () => work(exam, checked), { runs: definition.started !== false && !title.startsWith('1.5 the daemon of lane') })
               } finally {
                 exam.flush()
               }
               return true
             })
             if (done === undefined && title.startsWith('1.1 a daemon for')) broken = 'the daemon of the lane does not run'
+            if (world?.daemon.ended !== undefined) broken = world.daemon.ended
           }
         }
       } finally {
@@ -104,6 +109,26 @@ function judgeAnswers(exam: Exam): Promise<void> {
   exam.expect(envelopes.size === 0, 'no-envelope', 'every error of the JSON API has error, code, message and requestId', () => [...envelopes].slice(0, 4).join('; '), 'high', again.get('envelopes'))
   exam.expect(times.size === 0, 'time-not-utc', 'times are told in UTC, wherever the daemon runs', () => `with TZ=${exam.daemon.env.TZ ?? ''}: ${[...times].slice(0, 4).join('; ')}`, 'high', `ao stop; TZ=${exam.daemon.env.TZ ?? ''} ao start\n${again.get('times') ?? ''}`)
   return Promise.resolve()
+}
+
+/** What must hold of all events that a lane gave, whatever it did. */
+async function judgeEvents(exam: Exam): Promise<void> {
+  const { body } = await exam.api('GET', '/sessions')
+  const sessions = (Array.isArray(body.sessions) ? body.sessions as { id: string }[] : []).map(({ id }) => id)
+  exam.byHand('curl -sN -m 5 "http://127.0.0.1:$AO_PORT/api/v1/events?after=0"')
+  const stream = new EventStream(exam.daemon.port, '?after=0')
+  const created = (events: readonly ServerEvent[]): string[] => events.flatMap(({ type, data }) => type === 'session_created' ? [String(data.sessionId)] : [])
+  try {
+    await stream.open()
+    await stream.until((events) => sessions.every((id) => created(events).includes(id)))
+  } finally {
+    stream.close()
+  }
+  const { events } = stream
+  const gap = events.findIndex(({ id }, index) => index > 0 && id !== (events[index - 1]?.id ?? 0) + 1)
+  exam.expect(gap === -1, 'gaps', 'the ids of events rise by one', () => `after ${events[gap - 1]?.id ?? 0} comes ${events[gap]?.id ?? 0}`)
+  const untold = sessions.filter((id) => !created(events).includes(id))
+  exam.expect(untold.length === 0, 'untold', 'each session that is there was told by session_created', () => `nothing told of ${untold.join(', ')}`)
 }
 
 /** The GitHub that a lane may have is its own, and sees for itself who asks for others. */

@@ -188,13 +188,16 @@ function daemon() {
     'GET /projects/{}': ([id]) => [200, { status: 'ok', project: projectOf(id) }],
     'DELETE /projects/{}': ([id]) => {
       projectOf(id)
+      for (const one of state.sessions.filter(({ projectId, isTerminated }) => projectId === id && !isTerminated)) if (!broken('orphans-sessions')) setActivity(one, 'exited')
       state.projects = state.projects.filter((one) => one.id !== id)
       save()
       return [200, { projectId: id, removedStorageDir: false }]
     },
     'GET /sessions': (_ids, _body, query) => {
       if (query.has('active') && !['true', 'false'].includes(query.get('active'))) throw new Refused(400, 'INVALID_QUERY')
-      return [200, { sessions: state.sessions.map(shown) }]
+      const [project, active] = [query.get('project'), query.get('active')]
+      const meant = (one) => (project === null || one.projectId === project) && (active === null || String(!one.isTerminated) === active) && (query.get('orchestratorOnly') !== 'true' || one.kind === 'orchestrator')
+      return [200, { sessions: state.sessions.filter((one) => broken('query-unread') || meant(one)).map(shown) }]
     },
     'GET /orchestrators': () => [200, { orchestrators: broken('orchestrators-forgotten') ? [] : state.sessions.filter(({ kind }) => kind === 'orchestrator').map(shown) }],
     'GET /orchestrators/{}': ([id]) => {
@@ -226,7 +229,7 @@ function daemon() {
     },
     'POST /sessions/cleanup': () => {
       const cleaned = state.sessions.filter(({ isTerminated, path: its }) => (isTerminated || broken('cleans-living')) && (existsSync(its) || broken('cleans-again')))
-      if (!broken('cleans-nothing')) for (const session of cleaned) quietly(() => git(projectOf(session.projectId).path, 'worktree', 'remove', '--force', session.path))
+      if (!broken('cleans-nothing')) for (const session of cleaned) quietly(() => git(projectOf(session.projectId).path, 'worktree', 'remove', ...(broken('cleans-dirty') ? ['--force'] : []), session.path))
       return [200, { ok: true, cleaned: cleaned.map(({ id }) => id) }]
     },
     'GET /sessions/{}/pr': ([id]) => [200, { sessionId: id, prs: sessionOf(id).prs }],

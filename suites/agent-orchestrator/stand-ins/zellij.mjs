@@ -52,7 +52,8 @@ function create(name, layoutFile) {
   if (existsSync(join(directory, 'broken'))) refuse('this stand-in for zellij was told to fail')
   if (alive(name)) refuse(`Session with name "${name}" already exists.`)
   const { cwd, command, args: commandArgs } = readLayout(layoutFile)
-  const made = tmux(name, ['new-session', '-d', '-P', '-F', '#{pid}', '-s', 'main', '-x', '220', '-y', '50', '-c', cwd, '--', command, ...commandArgs])
+  // Where a command has ended zellij keeps its pane, and the session.
+  const made = tmux(name, ['start-server', ';', 'set-option', '-g', 'remain-on-exit', 'on', ';', 'new-session', '-d', '-P', '-F', '#{pid}', '-s', 'main', '-x', '220', '-y', '50', '-c', cwd, '--', command, ...commandArgs])
   if (made.status !== 0) refuse(`tmux could not make the session: ${made.stderr}`)
   writeFileSync(`${plain(name)}.name`, `${name}\n${made.stdout.trim()}\n`)
 }
