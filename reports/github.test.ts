@@ -110,3 +110,9 @@ test('a summary tells the verdict of the teardown and its remedy', () => {
   const text = summaryMarkdown({ ...run([lane('a')]), teardown: { durationMs: 1, ended: 0, leftovers: [], hostChanges: ['~/.npmrc'], workspaceKept: false, processesKept: false, verdict: { class: 'host-touched', diagnosis: 'it was changed', evidence: [], remedy: 'keep it inside' } } }, places)
   expect(text).toMatch(/## ❌ teardown: host-touched[^]*it was changed[^]*Remedy: keep it inside/)
 })
+
+test('a green run with known findings says below its outcome how many', () => {
+  const finding = { lane: 'a', step: '1', id: 'x', section: '1', promised: 'p', happened: 'h', severity: 'high', reproduce: '', expected: true } as const
+  expect(summaryMarkdown(run([lane('a')], { outcome: 'passed', findings: [finding] }), places)).toMatch(/^# clone-smoke: toy passed\n\n\*\*1 finding: 0 new; 1 breaks a promise; 0 checks hold\*\*: they are in findings\.md/)
+  expect(summaryMarkdown(run([lane('a')]), places)).not.toContain('finding')
+})

@@ -3,6 +3,7 @@ import type { SerializedError, UserConsoleLog } from 'vitest'
 import { DefaultReporter, type TestCase, type TestModule, type TestRunEndReason, type TestSpecification } from 'vitest/node'
 import type { ProgressEvent } from '../harness/record.ts'
 import { laneOfFile } from '../harness/vitest/lane-file.ts'
+import { belowTheirCheck } from './below-their-check.ts'
 import { inTurn } from './in-turn.ts'
 import { LastOutput } from './last-output.ts'
 import { ProgressTail } from './progress-file.ts'
@@ -23,6 +24,7 @@ export default class SmokeReporter extends DefaultReporter {
   readonly #live: boolean
   #tail: ProgressTail | undefined
   readonly #inTurn = inTurn()
+  readonly #belowTheirCheck = belowTheirCheck()
   #timer: NodeJS.Timeout | undefined
   #running: { step: Step; since: number; saidAt: number; heardAt: number; heard: string | undefined } | undefined
   #lastOutput: LastOutput | undefined
@@ -118,7 +120,7 @@ export default class SmokeReporter extends DefaultReporter {
   /** Shows what is new. An error here must not reach vitest, which would take it for one of the run. */
   #drain(): void {
     try {
-      for (const event of (this.#tail?.next() ?? []).flatMap(this.#inTurn)) this.#show(event)
+      for (const event of (this.#tail?.next() ?? []).flatMap(this.#inTurn).flatMap(this.#belowTheirCheck)) this.#show(event)
       this.#showRunning()
     } catch (error) {
       this.#broken = true
@@ -131,7 +133,7 @@ export default class SmokeReporter extends DefaultReporter {
 
   #show(event: ProgressEvent): void {
     this.#clear()
-    for (const line of progressLines(event, this.#paint)) process.stdout.write(`${line}\n`)
+    for (const line of progressLines(event, this.#paint, process.stdout.columns || 80)) process.stdout.write(`${line}\n`)
     if (event.type === 'step-started') this.#running = { step: event, since: Date.parse(event.at), saidAt: Date.now(), heardAt: 0, heard: undefined }
     if (event.type === 'step-slow' && this.#running) this.#running.saidAt = Date.now()
     if (event.type === 'step-ended' || event.type === 'lane-ended') this.#running = undefined

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { LaneRecord, RunRecord, VerdictRecord } from '../harness/record.ts'
 import { readTail } from '../harness/stack/log-tails.ts'
+import { findingsOf, standingOf } from './findings.ts'
 import { cutText } from './head-and-tail.ts'
 import { xmlText } from './xml-text.ts'
 
@@ -39,8 +40,10 @@ const bytesOf = (blocks: readonly Block[]): number => Buffer.byteLength(textOf(b
 
 function markdown(record: RunRecord, { results, goOn, workspace }: SummaryPlaces, lines: number): Block[] {
   const { teardown } = record
+  const findings = findingsOf(record)
   return [
     [`# clone-smoke: ${inline(record.suite)} ${record.outcome}`],
+    ...(findings ? [['', `**${standingOf(findings)}**${findings.findings.length > 0 ? ': they are in findings.md, beside this file' : ''}`]] : []),
     ['', `Run ${code(record.run)}, ${(record.durationMs / 1000).toFixed(1)} s.`],
     ['', '| lane | verdict | time |', '| --- | --- | --- |'],
     ...record.lanes.map((lane) => [`| ${inline(lane.name)} | ${cell(lane)} | ${lane.startedAt === undefined ? '-' : `${(lane.durationMs / 1000).toFixed(1)} s`} |`]),

@@ -9,6 +9,7 @@ import { closingLines, isHeartbeatDue, paintFor, progressLines, runningLine, sti
 const plain = paintFor({ NO_COLOR: '1' }, true)
 const at = '2026-01-01T00:00:00.000Z'
 const ended = { at, type: 'step-ended', lane: 'a', step: 'clone', durationMs: 400, budgetMs: 20_000, logs: [] as string[] } as const
+const found = { at, type: 'finding', lane: 'a', step: 's', id: 'x', section: '1.5', promised: '`ao` stops', happened: 'it does not', severity: 'low', reproduce: '', expected: false } as const
 
 test.each<[string, NodeJS.ProcessEnv, boolean, boolean]>([
   ['a terminal', {}, true, true],
@@ -35,6 +36,10 @@ test.each<[string, ProgressEvent, string[]]>([
   ['a long reason of a step', { ...ended, status: 'skipped', reason: 'word '.repeat(12).trimEnd() }, [`  - clone                  skipped: ${'word '.repeat(9).trimEnd()}`, `                           ${'word '.repeat(3).trimEnd()}`]],
   ['a step that was skipped', { ...ended, status: 'skipped', reason: 'step "x" failed' }, ['  - clone                  skipped: step "x" failed']],
   ['a lane that was skipped', { at, type: 'lane-ended', lane: 'b', status: 'skipped', durationMs: 0, reason: 'lane "a" failed' }, ['', 'lane b skipped: lane "a" failed']],
+  ['a failed check', { ...ended, status: 'failed', verdict: { class: 'check-failed', diagnosis: `x: promised: a\n{ ${'word '.repeat(40)}`, evidence: [] } }, ['  ✗ clone                   0.4 s / 20 s', `      check-failed: x: promised: a { ${'word '.repeat(8)}wo…`]],
+  ['a known finding', { ...found, expected: true }, ['      ! known §1.5 `ao` stops']],
+  ['a new finding', { ...found, happened: `it\nwent ${'on '.repeat(40)}` }, [`      ! new §1.5 \`ao\` stops; happened: it went ${'on '.repeat(10)}on…`]],
+  ['a finding that came no more', { at, type: 'stale-finding', lane: 'a', step: 's', id: 'x' }, ['      ! known, and not found any more: x']],
   ['a fact', { at, type: 'fact', name: 'n', value: 'v' }, []],
 ])('%s', (_what, event, lines) => {
   expect(progressLines(event, plain)).toEqual(lines)
@@ -67,8 +72,7 @@ test('the end names each lane, why it failed, where to look and what to type', (
       again   npx vitest run b
 
     failed in 9.0 s, nothing left behind (0.0 s)
-    report smoke-results/r/report.html
-           beside it summary.md, junit.xml, ctrf.json, run.json, transcripts/, logs/"
+    report smoke-results/r/report.html"
   `)
 })
 
@@ -101,8 +105,7 @@ test('checks that fail beside the verdict are told too, results elsewhere by the
     sandbox /w
     go on   SMOKE_REUSE=1 go on
     give up npx clone-smoke cleanup /w
-    report /results/r/report.html
-           beside it summary.md, junit.xml, ctrf.json, run.json, transcripts/, logs/"
+    report /results/r/report.html"
   `)
 })
 
@@ -120,18 +123,36 @@ test('a paused run says what to read, how to go on and how to give up', () => {
     sandbox /w
     go on   SMOKE_REUSE=1 go on
     give up npx clone-smoke cleanup /w
-    report r/report.html
-           beside it summary.md, junit.xml, ctrf.json, run.json, transcripts/, logs/"
+    report r/report.html"
   `)
 })
 
-test('findings are counted by kind, beside the text to paste', () => {
-  const finding = { lane: 'a', step: '3.7 kill', id: 'x', section: '3.7', promised: 'p', happened: 'h', severity: 'high', reproduce: '' } as const
-  const record: RunRecord = {
-    schema: 1, run: 'r', suite: 'toy', outcome: 'failed', startedAt: at, durationMs: 9000, facts: {}, notes: [], errors: [], lanes: [],
-    findings: [{ ...finding, expected: false }, { ...finding, expected: true }, { ...finding, expected: true }], staleFindings: [{ lane: 'a', step: '3.7 kill', id: 'gone' }], teardown: { durationMs: 1, ended: 0, leftovers: [], hostChanges: [], workspaceKept: false, processesKept: false },
+test('beside the outcome stands what was found, and what lies beside the report is named', () => {
+  const results = mkdtempSync(join(tmpdir(), 'terminal-'))
+  try {
+    mkdirSync(join(results, 'logs'))
+    for (const name of ['run.json', 'findings.md']) writeFileSync(join(results, name), '')
+    const record: RunRecord = {
+      schema: 1, run: 'r', suite: 'toy', outcome: 'passed', startedAt: at, durationMs: 9000, facts: {}, notes: [], errors: [], lanes: [],
+      findings: [{ lane: 'a', step: '3.7 kill', id: 'x', section: '3.7', promised: 'p', happened: 'h', severity: 'high', reproduce: '', expected: true }],
+      teardown: { durationMs: 1, ended: 0, leftovers: [], hostChanges: [], workspaceKept: false, processesKept: false },
+    }
+    expect(closingLines(record, { results, workspace: '/w', cwd: '/cwd', goOn: '' }, plain).slice(-4)).toEqual([
+      'passed in 9.0 s, nothing left behind (0.0 s)', '1 finding: 0 new; 1 breaks a promise; 0 checks hold',
+      `report ${results}/report.html`, '       beside it findings.md, run.json, logs/',
+    ])
+  } finally {
+    rmSync(results, { recursive: true, force: true })
   }
-  expect(closingLines(record, { results: '/cwd/r', workspace: '/w', cwd: '/cwd', goOn: '' }, plain).join('\n')).toContain('beside it findings.md (1 new, 2 known, 1 no longer found), summary.md, ')
+})
+
+test('at the end a failed check is told whole, but not without an end', () => {
+  const lines = (diagnosis: string): string[] => closingLines({
+    schema: 1, run: 'r', suite: 'toy', outcome: 'failed', startedAt: at, durationMs: 1, facts: {}, notes: [], errors: [], teardown: null,
+    lanes: [{ name: 'a', purpose: 'selected', status: 'failed', durationMs: 1, steps: [], tests: [], verdict: { class: 'check-failed', diagnosis, evidence: [] } }],
+  }, { results: '/r', workspace: '/w', cwd: '/cwd', goOn: '' }, plain)
+  expect(lines(`${'word '.repeat(100)}\nlast`)).toContain('  last')
+  expect(lines('word '.repeat(1000)).find((line) => line.startsWith('  word'))).toMatch(/^.{1900,2010} word …$/)
 })
 
 test('a run that changed something of the user says what', () => {

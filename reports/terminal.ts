@@ -5,6 +5,8 @@ import { redactorOfThisProcess } from '../harness/redaction/of-this-process.ts'
 import { shellWord } from '../harness/shell-word.ts'
 import { readTail } from '../harness/stack/log-tails.ts'
 import { columnsOf, cutToColumns, padToColumns, wrapped } from './columns.ts'
+import { cutAtWord } from './cut-at-word.ts'
+import { findingsOf, standingOf } from './findings.ts'
 import { xmlText } from './xml-text.ts'
 
 /** Reasons and notes are wrapped at so many columns: that much is seen everywhere. Paths and commands are never cut. */
@@ -13,6 +15,8 @@ const textColumns = 80
 const wideColumns = 100
 /** How many lines of the failed step's log are shown at the end. */
 const tailLines = 8
+/** A check may have compared long answers: the reports have them whole. Characters. */
+const checkLimit = 2000
 
 export interface Paint {
   readonly good: (text: string) => string
@@ -29,15 +33,15 @@ export function paintFor(env: NodeJS.ProcessEnv, isTerminal: boolean): Paint {
   return { good: code(32, 39), bad: code(31, 39), faint: code(2, 22), strong: code(1, 22) }
 }
 
-/** The lines that an event adds to the terminal; none for most. */
-export function progressLines(event: ProgressEvent, paint: Paint): string[] {
+/** The lines that an event adds to the terminal, which has so many columns; none for most. */
+export function progressLines(event: ProgressEvent, paint: Paint, columns = textColumns): string[] {
   switch (event.type) {
     case 'run-started':
       return [`${paint.strong('clone-smoke')} suite ${event.suite}, run ${event.run}`, paint.faint(`sandbox ${event.workspace}`), paint.faint(`results ${event.results}`)]
     case 'lane-started':
       return ['', paint.strong(event.purpose === 'selected' ? `lane ${event.index}/${event.of} ${event.lane}` : `set-up ${event.lane}`)]
     case 'step-ended':
-      return stepLines(event, paint)
+      return stepLines(event, paint, columns)
     case 'lane-ended':
       return event.status === 'skipped' ? ['', ...titled(`lane ${event.lane}`, 'skipped: ', event.reason ?? '', paint.strong)] : []
     case 'step-slow':
@@ -45,11 +49,9 @@ export function progressLines(event: ProgressEvent, paint: Paint): string[] {
     case 'note':
       return titled('  note', '', event.text, paint.faint)
     case 'stale-finding':
-      return titled('  ! no longer found:', '', event.id, paint.bad)
+      return [onOneLine('! known, and not found any more:', event.id, columns, paint.bad)]
     case 'finding':
-      return event.expected
-        ? titled('  ! known', '', `${event.section} ${event.id}`, paint.faint)
-        : titled('  ! finding', '', `${event.section} ${event.id}: ${event.happened.slice(0, 300)}`, paint.bad)
+      return [onOneLine(event.expected ? '! known' : '! new', `§${event.section} ${event.promised}${event.expected ? '' : `; happened: ${event.happened}`}`, columns, event.expected ? paint.faint : paint.bad)]
     case 'fact':
     case 'paused':
     case 'step-started':
@@ -62,20 +64,24 @@ export function progressLines(event: ProgressEvent, paint: Paint): string[] {
   }
 }
 
+/** Below a check, and cut: the whole is told at the end. */
+const onOneLine = (title: string, text: string, columns: number, paint: (title: string) => string): string =>
+  `      ${paint(title)} ${cutToColumns(plain(text).replaceAll(/\s+/g, ' '), columns - 7 - columnsOf(title))}`
+
 const stepLabel = (step: string): string => padToColumns(step, 22)
 
 /** `0.4 s / 20 s`: what a step took of its budget, in columns. */
 const elapsed = (durationMs: number, budgetMs: number): string =>
   `${`${(durationMs / 1000).toFixed(1)} s`.padStart(7)} / ${`${budgetMs / 1000} s`.padEnd(5)}`
 
-function stepLines(event: Extract<ProgressEvent, { type: 'step-ended' }>, paint: Paint): string[] {
+function stepLines(event: Extract<ProgressEvent, { type: 'step-ended' }>, paint: Paint, columns: number): string[] {
   const time = elapsed(event.durationMs, event.budgetMs)
   const calls = event.stage ? paint.faint(`  ${event.stage.calls.length} ${event.stage.calls.length === 1 ? 'call' : 'calls'} expected, ${event.stage.observed.length} made`) : ''
   if (event.status === 'skipped') return wrapped(`  - ${stepLabel(event.step)} `, `skipped: ${plain(event.reason ?? '')}`, textColumns).map((line) => paint.faint(line))
   if (event.status === 'passed') return [`  ${paint.good('✓')} ${stepLabel(event.step)}${time}${calls}`.trimEnd()]
   return [
     `  ${paint.bad('✗')} ${stepLabel(event.step)}${time}${calls}`.trimEnd(),
-    ...(event.verdict ? indent(`${paint.bad(event.verdict.class)}: ${plain(event.verdict.diagnosis)}`, '      ') : []),
+    ...(event.verdict?.class === 'check-failed' ? [onOneLine(`${event.verdict.class}:`, event.verdict.diagnosis, columns, paint.bad)] : event.verdict ? indent(`${paint.bad(event.verdict.class)}: ${plain(event.verdict.diagnosis)}`, '      ') : []),
     ...(event.verdict?.remedy === undefined ? [] : indent(`${paint.faint('remedy ')} ${plain(event.verdict.remedy)}`, '      ')),
   ]
 }
@@ -132,7 +138,9 @@ export function closingLines(record: RunRecord, { results, workspace, cwd, goOn 
   }
   for (const lane of record.lanes) if (lane.status === 'failed') lines.push('', ...failureLines(lane, notRunAfter(lane, record), (path) => existsSync(join(results, path)) || !existsSync(join(workspace, path)) ? join(results, path) : join(workspace, path), shown, paint))
   for (const error of record.errors) lines.push('', ...indent(`${paint.bad('error outside the lanes')}: ${plain(error)}`, ''))
-  lines.push('', teardownLine(record, paint))
+  const findings = findingsOf(record)
+  // What is known leaves a run green: the word alone would say too much.
+  lines.push('', teardownLine(record, paint), ...(findings ? [standingOf(findings)] : []))
   if (record.teardown?.verdict?.remedy !== undefined) lines.push(`${paint.faint('remedy ')} ${plain(record.teardown.verdict.remedy)}`)
   if (record.paused) lines.push(`${paint.faint('read   ')} ${join(workspace, record.paused.file)}`)
   if (record.teardown?.workspaceKept === true) {
@@ -142,17 +150,13 @@ export function closingLines(record: RunRecord, { results, workspace, cwd, goOn 
       `${paint.faint('give up')} npx clone-smoke cleanup ${shellWord(workspace)}`,
     )
   }
-  lines.push(`${paint.faint('report')} ${shown(results)}/report.html`, `       beside it ${findingsFile(record)}summary.md, junit.xml, ctrf.json, run.json, transcripts/, logs/`)
+  const beside = besideTheReport.filter((name) => existsSync(join(results, name)))
+  lines.push(`${paint.faint('report')} ${shown(results)}/report.html`, ...(beside.length > 0 ? [`       beside it ${beside.join(', ')}`] : []))
   return lines
 }
 
-/** The text to paste, where there is one, and how much is in it. */
-function findingsFile({ findings = [], staleFindings = [] }: RunRecord): string {
-  const known = findings.filter(({ expected }) => expected).length
-  const counts = [[findings.length - known, 'new'], [known, 'known'], [staleFindings.length, 'no longer found']] as const
-  const told = counts.filter(([count]) => count > 0).map(([count, kind]) => `${count} ${kind}`)
-  return told.length === 0 ? '' : `findings.md (${told.join(', ')}), `
-}
+/** What a person may look for; of these, those that are there are named. */
+const besideTheReport = ['findings.md', 'summary.md', 'junit.xml', 'ctrf.json', 'run.json', 'transcripts/', 'logs/'] as const
 
 /** A sentence about the lanes that were skipped because this one failed. */
 function notRunAfter({ name }: LaneRecord, { lanes }: RunRecord): string[] {
@@ -164,7 +168,7 @@ function failureLines(lane: LaneRecord, skipped: readonly string[], placeOf: (ev
   const lines = [`${paint.bad(`✗ ${lane.name}`)}${lane.verdict ? `: ${paint.bad(lane.verdict.class)}` : ''}`]
   const { verdict } = lane
   const why = verdict?.diagnosis ?? lane.reason
-  if (why !== undefined) lines.push(...indent(plain(why), '  '))
+  if (why !== undefined) lines.push(...indent(verdict?.class === 'check-failed' ? cutAtWord(plain(why), checkLimit) : plain(why), '  '))
   // The verdict tells the first failure; a check of the author's own has more to say than its name.
   for (const test of lane.tests) {
     const message = plain(test.message ?? '')

@@ -123,7 +123,7 @@ test('the failed run: the call on which they disagree is open, the evidence is o
 
 test.each([true, false])('the failed run, script %s: findings are shown by kind, and can be copied where a script runs', async (script) => {
   const page = await open('failed', { script, width: 390 })
-  const seen = async (): Promise<string[]> => (await page.locator('.promise').filter({ visible: true }).locator('strong').allTextContents())
+  const seen = async (): Promise<string[]> => (await page.locator('.promise').filter({ visible: true }).locator('.id').allTextContents())
   expect(await seen()).toEqual(['new-one', 'mended', 'also-mended', 'known-one'])
   expect(await page.getByText('an unknown session is refused').first().isVisible()).toBe(true)
   await page.getByRole('checkbox', { name: '1 known one' }).uncheck()

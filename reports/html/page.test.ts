@@ -51,12 +51,20 @@ test('a failure comes with class, diagnosis, remedy, evidence, next command, and
   expect(page).not.toContain('The sandbox was kept')
 })
 
+test('what several lanes found stands once, with all who found it', () => {
+  const run = failedRun()
+  const [first] = run.findings ?? []
+  const page = first ? bodyOf(reportPage({ ...run, findings: [first, { ...first, lane: 'remove', step: '3.7 again' }] }, results)) : ''
+  expect(page).toMatch(/2 new[^]*?told once, so 1 are below[^]*?2 times<\/span>[^]*?3\.7 kill, in lane install; 3\.7 again, in lane remove/)
+  expect(page.match(/class="promise new"/g)).toHaveLength(1)
+})
+
 test('findings stand with what was promised and how to see them, the new ones first and open; a run without any has no such part', () => {
   const page = bodyOf(reportPage(failedRun(), results))
-  expect(page).toMatch(/1 new \(nobody expects it yet\), 2 stale \([^)]*\), 1 known/)
-  expect(page).toMatch(/<details class="promise new" open>[^]*?§3\.7[^]*?new-one[^]*?breaks[^]*?an unknown session is refused[^]*?3\.7 kill, in lane install[^]*?To see it[^]*?curl -X POST/)
-  expect(page).toMatch(/class="promise stale"[^]*?mended[^]*?class="promise stale"[^]*?also-mended[^]*?<details class="promise known"><summary>[^]*?§5\.1[^]*?known-one[^]*?of less weight/)
-  expect(page).toContain('<strong>2 findings</strong>, 1 of them new')
+  expect(page).toMatch(/1 new \(not known of this version\), 2 stale \([^)]*\), 1 known/)
+  expect(page).toMatch(/<h3>New: what broke [^]*?<details class="promise new" open><summary>[^]*?§3\.7[^]*?an unknown session is refused[^]*?<code class="id">new-one[^]*?3\.7 kill, in lane install[^]*?To see it[^]*?curl -X POST/)
+  expect(page).toMatch(/<h3>Known, and not found any more[^]*?mended[^]*?class="promise stale"[^]*?also-mended[^]*?<h3>What broke, of less weight[^]*?<details class="promise known"><summary>[^]*?§5\.1[^]*?known-one/)
+  expect(page).toMatch(/<h1[^]*?<\/h1>\n<p class="standing"><a href="#findings">2 findings: 1 new; 1 breaks a promise, 1 of less weight; /)
   expect(reportPage(greenRun(), results)).not.toMatch(/id="findings"|href="#findings"| findings?</)
 })
 

@@ -57,6 +57,7 @@ h1 .sign{font-size:1.35rem}
 .verdict h2{margin:1.6rem 0 .6rem}
 .verdict .card{background:var(--page)}
 .about{margin:.5rem 0 1rem}
+.standing{font-weight:600;margin:.6rem 0 0}
 .stats{display:flex;flex-wrap:wrap;gap:.35rem 1.6rem;margin:0 0 1rem}
 .strip{display:flex;flex-wrap:wrap;gap:.5rem}
 .strip a{display:flex;gap:.45rem;align-items:center;background:var(--sunken);border:1px solid var(--line);border-radius:99px;padding:.25rem .8rem .25rem .35rem;color:var(--text);text-decoration:none}
@@ -181,9 +182,13 @@ span.added,span.removed{padding:0 .4rem;border-radius:4px}
 .promise.stale{border-left-color:var(--warn)}
 .promise.stale p{margin:0}
 .promise[open]>summary{margin-bottom:.45rem}
-.promise .section{font-variant-numeric:tabular-nums}
+.promise .section{font-variant-numeric:tabular-nums;font-weight:600}
+.promise .title{font-weight:550}
+.promise code.id{color:var(--muted);font-size:.75rem}
+.group{margin:0 0 1.2rem}
+.group h3{margin:0 0 .5rem}
 .tag.new{background:var(--bad-soft);color:var(--bad);border-color:var(--bad)}
-#findings:has(#show-new:not(:checked)) .promise.new,#findings:has(#show-known:not(:checked)) .promise.known,#findings:has(#show-stale:not(:checked)) .promise.stale{display:none}
+#findings:has(#show-new:not(:checked)) .group.new,#findings:has(#show-known:not(:checked)) .group.known,#findings:has(#show-stale:not(:checked)) .group.stale{display:none}
 
 .search{position:sticky;top:0;background:var(--page);padding:.6rem 0;z-index:2}
 .search label{display:block;font-size:.875rem;font-weight:600;margin-bottom:.25rem}

@@ -1,5 +1,6 @@
 import type { LaneRecord, RunRecord, TestRecord } from '../../harness/record.ts'
 import { verdictClasses } from '../../harness/verdict.ts'
+import { findingsOf, standingOf } from '../findings.ts'
 import { html, visible, type Html } from './html.ts'
 import { budgetText, count, duration, size } from './numbers.ts'
 import { command, diagnosis, fileAndLog, laneId, sign, stageId, word, type Page } from './parts.ts'
@@ -12,9 +13,11 @@ export function verdictPart(page: Page): Html {
   const skipped = record.lanes.filter(({ status }) => status === 'skipped' || status === 'not-run')
   const followed = cause ? testsOf(cause).followed : []
   const left = [...(teardown?.leftovers ?? []), ...(teardown?.hostChanges ?? [])]
+  const findings = findingsOf(record)
   const soAlso = cause?.verdict?.consequences ?? []
   return html`<section id="verdict" class="verdict ${record.outcome}" aria-labelledby="outcome">
 <h1 id="outcome">${sign(record.outcome)} <span>${headline(record, cause)}</span></h1>
+${findings && html`<p class="standing">${findings.findings.length + findings.stale.length > 0 ? html`<a href="#findings">${standingOf(findings)}</a>` : standingOf(findings)}</p>`}
 <p class="about">Suite <strong>${record.suite}</strong>, run <code>${record.run}</code>${startText(record.startedAt)}</p>
 <ul class="stats">${statsOf(record).map((text) => html`<li>${text}</li>`)}</ul>
 <ol class="strip" aria-label="Lanes">${record.lanes.map((lane, index) => html`<li><a href="#${laneId(index)}">${sign(lane.status)} ${lane.name}${lane.startedAt !== undefined && html` <span class="time">${duration(lane.durationMs)}</span>`}</a></li>`)}</ol>
@@ -62,14 +65,11 @@ function statsOf(record: RunRecord): (string | Html)[] {
   const steps = record.lanes.flatMap((lane) => lane.steps)
   const slow = steps.filter((step) => step.slow === true)
   const memory = Math.max(0, ...(record.samples ?? []).map(({ memoryBytes }) => memoryBytes), ...steps.map(({ usage }) => usage?.peakMemoryBytes ?? 0))
-  const findings = record.findings ?? []
-  const fresh = findings.filter(({ expected }) => !expected).length
   const clean = record.teardown && record.teardown.leftovers.length + record.teardown.hostChanges.length === 0
   return [
     html`<strong>${duration(record.durationMs)}</strong> in all`,
     html`<strong>${passed.length} of ${record.lanes.length}</strong> ${record.lanes.length === 1 ? 'lane' : 'lanes'} passed${ran.length < record.lanes.length && `, ${record.lanes.length - ran.length} not run`}`,
     ...(calls.length > 0 ? [html`<strong>${good.length} of ${calls.length}</strong> expected calls attempted, executed and effective`] : []),
-    ...(findings.length > 0 ? [html`<strong>${count(findings.length, 'finding')}</strong>${fresh > 0 && `, ${fresh} of them new`}`] : []),
     ...(slow.length > 0 ? [html`<strong>${count(slow.length, 'step')}</strong> took more than half of the budget`] : []),
     ...(memory > 0 ? [html`<strong>${size(memory)}</strong> of memory at the peak`] : []),
     !record.teardown
