@@ -18,8 +18,10 @@ test.each([
   { version: 'one whose schema is not known', facts: can(0), step: dash, id: 'send', how: true },
   { version: 'the last that sends control characters', facts: can(13, { tellsSkipped: true }), step: '6.2 a red pull request is told to the agent once', id: 'control-characters', how: false },
   { version: 'the one that takes them out', facts: can(19), step: '6.2 a red pull request is told to the agent once', id: 'control-characters', how: undefined },
-])('of $version: $id is expected sometimes: $how', ({ facts, step, id, how }) => {
-  expect(expectedFindings({ can: facts }).find((one) => one.step === step && one.id === id)?.sometimes).toBe(how)
+  { version: "another commit of the runbook's age", facts: can(7), commit: 'c343c55c343c55', step: dirty, id: 'worktree-dirty', how: true },
+  { version: "the runbook's commit", facts: can(7), commit: 'b13f413aaaaaa', step: dirty, id: 'worktree-dirty', how: false },
+])('of $version: $id is expected sometimes: $how', ({ facts, commit, step, id, how }: { facts: Capabilities; commit?: string; step: string; id: string; how: boolean | undefined }) => {
+  expect(expectedFindings({ can: facts, ...(commit !== undefined && { commit }) }).find((one) => one.step === step && one.id === id)?.sometimes).toBe(how)
 })
 
 test('nothing is expected before anything is known, and nothing twice', () => {

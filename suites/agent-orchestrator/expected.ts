@@ -8,8 +8,8 @@ import { capabilities, type Capabilities } from './capabilities.ts'
 const ageOf = ({ schema, terminal, tellsSkipped }: Capabilities): number =>
   schema + ((schema === 10 && tellsSkipped === true) || (schema === 19 && terminal === 'tmux') ? 0.5 : 0)
 
-/** The ages of the versions that were walked; 7 is the runbook's, 19.5 is three weeks younger. */
-const walked = [7, 10, 10.5, 13, 19, 19.5]
+/** The versions that were walked, by age and commit; the first is the runbook's, the last is 17 days younger. */
+const walked: ReadonlyMap<number, string> = new Map([[7, 'b13f413'], [10, '8d0c53e'], [10.5, '40bd2df'], [13, '9ae9f08'], [19, 'ea54f31'], [19.5, '9ae0573']])
 
 /** What AO is known not to keep, as runs recorded it: request, answer and log. */
 interface Known {
@@ -158,15 +158,19 @@ const known: readonly Known[] = [
 
 /**
  * The findings to expect of a version, by what it can. Of one that was walked they are known; of another, those of the next older
- * and the next younger one may come, and need not. None before anything is known of it.
+ * and the next younger one may come, and need not. None before anything is known of it. A program that does not say which
+ * commit it is of is taken for the one of its age that was walked.
  */
 export function expectedFindings(facts: object): ExpectedFinding[] {
   const can = 'can' in facts ? capabilities.parse(facts.can) : undefined
   if (!can) return []
-  const age = ageOf(can)
-  const exact = walked.includes(age)
+  const [age, ages] = [ageOf(can), [...walked.keys()]]
+  const commit = 'commit' in facts && typeof facts.commit === 'string' ? facts.commit : undefined
+  const exact = walked.has(age) && (commit === undefined || commit.startsWith(walked.get(age) ?? ''))
   // Where the schema could not be read any of it may come.
-  const near = exact ? [age] : can.schema === 0 ? walked : [walked.findLast((one) => one < age), walked.find((one) => one > age)].filter((one) => one !== undefined)
-  return known.filter(({ from = 0, until = Infinity }) => near.some((one) => from <= one && one <= until))
+  const near = exact ? [age] : can.schema === 0 ? ages : [ages.findLast((one) => one <= age), ages.find((one) => one > age)].filter((one) => one !== undefined)
+  const may = known.filter(({ from = 0, until = Infinity }) => near.some((one) => from <= one && one <= until))
+  // One that went and came back has two entries.
+  return may.filter(({ step, id }, index) => may.findIndex((one) => one.step === step && one.id === id) === index)
     .map(({ step, id, sometimes }) => ({ step, id, sometimes: sometimes === true || !exact }))
 }

@@ -3,9 +3,13 @@ import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { commandOf, hasInEnvironment, identify, readProcesses } from '../../harness/processes/table.ts'
 import { signalProcess } from '../../harness/sandbox/finish.ts'
+import { agentEvents } from './agents.ts'
 import { prClaimChecks } from './checks/pr-claim.ts'
 import { sendChecks } from './checks/send.ts'
+import type { Finding } from '../../harness/suite.ts'
+import { Exam, Seen } from './exam.ts'
 import { aoCheck, type AoChecks } from './lanes/checks-lane.ts'
+import { onOwnParts } from './own-parts.ts'
 import { examine, likeAo, startLikeAo, type LikeAo } from './stand-ins/like-ao.ts'
 
 let ao: LikeAo | undefined
@@ -36,6 +40,10 @@ const parts: Readonly<Record<string, { readonly checks: AoChecks; readonly first
       for (const file of readdirSync(directory).filter((name) => name.endsWith('.name'))) kill(Number(readFileSync(join(directory, file), 'utf8').split('\n')[1]))
     },
   },
+  'an agent stand-in': {
+    checks: sendChecks, first: ['5.1 send reaches the agent, and the screen'], then: ['5.1 send keeps umlauts and emoji', '5.2 the sender stands before the message'], says: 'a recording agent stand-in died: that of session ws-1 (process ',
+    end: ({ daemon }) => { for (const { pid } of agentEvents(daemon.agentLog).filter(({ event }) => event === 'started')) kill(pid) },
+  },
   "the program of an agent's stand-in": {
     checks: sendChecks, first: [], then: ['5.1 send reaches the agent, and the screen', '5.2 the sender stands before the message'], says: 'a recording agent stand-in did not start: ',
     end: ({ daemon }) => {
@@ -60,3 +68,21 @@ test.each(Object.keys(parts))('%s dies: the verdict names it, and nothing is fou
   expect(thrown.map(({ check }) => check)).toEqual(expect.arrayContaining([...then]))
   for (const { error } of thrown) expect(error).toMatchObject({ verdict: { class: 'harness-bug', diagnosis: expect.stringContaining(says) as string } })
 }, 180_000)
+
+test('a daemon that is gone is told as that, once, and nothing that came of it is found', async () => {
+  ao = await likeAo()
+  await startLikeAo(ao)
+  const { daemon, world } = ao
+  const found: Finding[] = []
+  const exam = new Exam(daemon, new Seen(), '5.1 send', (finding) => { found.push(finding) })
+  const work = (): Promise<void> => onOwnParts(exam, async () => {
+    await world.session(exam, { harness: 'kimi' })
+    exam.finding('wrong', 'it is right', 'it is wrong')
+    kill(daemon.pid() ?? 0)
+    await exam.api('GET', '/sessions')
+  }, { runs: true })
+  await expect(work()).rejects.toMatchObject({ verdict: { class: 'check-failed', diagnosis: expect.stringMatching(/^the daemon is gone: its process \d+ has ended, and nobody stopped it$/) as string } })
+  exam.flush()
+  expect(found).toEqual([])
+  expect(daemon.ended).toMatch(/^the daemon is gone/)
+}, 60_000)

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, statfsSync } from 'node:fs'
+import { identify, isAlive } from '../../harness/processes/table.ts'
 import { excerpt } from '../../harness/redaction/excerpt.ts'
 import { fail, VerdictError } from '../../harness/verdict.ts'
 import { agentEvents } from './agents.ts'
@@ -21,14 +22,19 @@ async function lookAtOwnParts(daemon: Daemon): Promise<string | undefined> {
   return dead.length === 0 ? undefined : `a recording agent stand-in died: ${dead.map(({ session, pid }) => `that of session ${session} (process ${pid})`).join(', ')} is gone without a word, and its terminal session lives`
 }
 
+function lives(pid: number): boolean {
+  const process = identify(pid)
+  return process !== undefined && isAlive(process)
+}
+
 /** Stand-ins that are gone without having written why, in sessions that live; not those that a check killed. */
 async function deadAgents(daemon: Daemon): Promise<{ session: string; pid: number }[]> {
   const events = agentEvents(daemon.agentLog)
-  const silent = events.filter(({ event, pid }) => event === 'started' && !daemon.killed.has(pid) && !existsSync(`/proc/${pid}`) && !events.some((other) => other.pid === pid && (other.event === 'signal' || other.event === 'end-of-input')))
+  const silent = events.filter(({ event, pid }) => event === 'started' && !daemon.killed.has(pid) && !lives(pid) && !events.some((other) => other.pid === pid && (other.event === 'signal' || other.event === 'end-of-input')))
   if (silent.length === 0) return []
   // The terminals after the agents: one that was ended in between took its agent along.
   const living = await daemon.terminals.list()
-  return silent.filter(({ session }) => living.includes(session) && !events.some((other) => other.session === session && other.event === 'started' && existsSync(`/proc/${other.pid}`)))
+  return silent.filter(({ session }) => living.includes(session) && !events.some((other) => other.session === session && other.event === 'started' && lives(other.pid)))
 }
 
 /** Room below which nothing that fails can be blamed on AO: a database, a worktree and a log grow by less. Bytes. */
@@ -70,7 +76,7 @@ export async function onOwnParts(exam: Exam, work: () => Promise<void>, { runs =
 function expectDaemon(exam: Exam): void {
   const { daemon } = exam
   const pid = daemon.pid()
-  if (pid !== undefined && existsSync(`/proc/${pid}`)) return
+  if (pid !== undefined && lives(pid)) return
   daemon.ended = `the daemon is gone: ${pid === undefined ? 'its run file is not there' : `its process ${pid} has ended`}, and nobody stopped it`
   exam.forget()
   throw fail('check-failed', daemon.ended, { evidence: [daemon.logEvidence], remedy: 'look for a panic at the end of its log; without one somebody killed it' })

@@ -4,6 +4,8 @@ import type { Capabilities } from './capabilities.ts'
 /** Facts that hold once AO is built: what it is, and what it can. */
 export interface Built {
   readonly binary: string
+  /** The commit it was built from, where it says so. */
+  readonly commit?: string
   readonly can: Capabilities
   /** A real zellij that is good enough. */
   readonly zellij?: string

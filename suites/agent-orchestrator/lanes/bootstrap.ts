@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, mkdirSync, symlinkSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { step, type StepContext } from '../../../harness/suite.ts'
@@ -20,7 +20,7 @@ export const bootstrap = lane({
   leaves: 'built',
   steps: { build: step(900), version: step(20), doctor: step(30), capabilities: step(40) },
   work: async ({ step }) => {
-    const binary = await step('build', build)
+    const { binary, commit } = await step('build', build)
     await step('version', async ({ run, paths, fact, options }) => {
       const { aoBin } = optionsOf(options)
       const remedy = aoBin === undefined ? undefined : `name a program of AO: SMOKE_AO_BIN=<file> is ${aoBin}`
@@ -33,12 +33,12 @@ export const bootstrap = lane({
     })
     const { terminal, zellij } = await step('doctor', (context) => look(context, binary))
     const can = await step('capabilities', (context) => ask(context, { binary, can: { terminal, routes: [], spawnFlags: [], schema: 0 }, ...(zellij !== undefined && { zellij }) }))
-    return { binary, can, ...(zellij !== undefined && { zellij }) }
+    return { binary, can, ...(commit !== undefined && { commit }), ...(zellij !== undefined && { zellij }) }
   },
 })
 
 /** Takes the given program, or builds the source: once per commit and Go where runs share a cache. */
-async function build(context: StepContext): Promise<string> {
+async function build(context: StepContext): Promise<Pick<Built, 'binary' | 'commit'>> {
   const { paths, options, env, run, clone, fact, note } = context
   const { aoBin } = optionsOf(options)
   const bin = join(paths.root, 'ao-bin')
@@ -48,7 +48,9 @@ async function build(context: StepContext): Promise<string> {
     copyFileSync(aoBin, binary)
     chmodSync(binary, 0o755)
     fact('source.ao', `the program ${aoBin}`)
-    return binary
+    const commit = commitIn(binary)
+    if (commit !== undefined) fact('version.commit', commit)
+    return { binary, ...(commit !== undefined && { commit }) }
   }
   const { path, commit } = await clone('ao')
   const go = (await run({ name: 'go-version', file: 'go', args: ['version'], cwd: paths.root })).replace('go version ', '')
@@ -58,7 +60,14 @@ async function build(context: StepContext): Promise<string> {
   })
   if (found) note(`AO ${commit.slice(0, 7)} was built before by ${go}: taken from the cache`)
   symlinkSync(join(directory, 'ao'), binary)
-  return binary
+  return { binary, commit }
+}
+
+/** What Go writes into a program that is built in a checkout: https://pkg.go.dev/runtime/debug#BuildSetting */
+function commitIn(program: string): string | undefined {
+  const bytes = readFileSync(program)
+  const at = bytes.indexOf('vcs.revision=')
+  return at === -1 ? undefined : /^[0-9a-f]{40}/.exec(bytes.toString('latin1', at + 13, at + 53))?.[0]
 }
 
 /** Which terminal program this version looks for, and whether a real one is there. */
@@ -75,6 +84,7 @@ async function look(context: StepContext, binary: string): Promise<{ terminal: C
   const terminal = names.includes('tmux') ? 'tmux' : 'zellij'
   const tmux = (await execa('tmux', ['-V'], { reject: false })).stdout
   fact('platform', `${process.platform} ${process.arch}`)
+  if (terminal === 'zellij') removesSharedDirectory(context)
   if (terminal === 'tmux') {
     fact('version.terminal', tmux)
     return { terminal }
@@ -88,6 +98,12 @@ async function look(context: StepContext, binary: string): Promise<{ terminal: C
   fact('version.terminal', `a stand-in for zellij over ${tmux}`)
   note('no zellij of 0.44.3 or newer is used: terminal sessions are those of a program of the suite that answers the same commands over tmux')
   return { terminal }
+}
+
+/** Versions that use zellij make one directory for all daemons of a user, whatever they are told: it goes with the run that made it. */
+export function removesSharedDirectory({ undo, paths }: Pick<StepContext, 'undo' | 'paths'>): void {
+  const shared = `/tmp/ao-zellij-${process.getuid?.() ?? ''}`
+  if (!existsSync(shared)) undo({ name: 'shared-directory', file: 'sh', args: ['-c', 'rmdir "$0" 2>/dev/null || true', shared], cwd: paths.root })
 }
 
 async function ask(context: StepContext, built: Pick<Built, 'binary' | 'can' | 'zellij'>): Promise<Capabilities> {

@@ -4,6 +4,7 @@ import { step } from '../../../harness/suite.ts'
 import { fail } from '../../../harness/verdict.ts'
 import { optionsOf } from '../options.ts'
 import { lane } from '../states.ts'
+import { removesSharedDirectory } from './bootstrap.ts'
 import { daemonsFolder } from './checks-lane.ts'
 
 /** Goes on with the program that an earlier run built; what its daemons kept is put away, for each lane begins with none. */
@@ -14,7 +15,9 @@ export const resumeBuilt = lane({
   leaves: 'built',
   steps: { program: step(20, 'drift') },
   work: async ({ facts, step }) => {
-    await step('program', async ({ paths, run, fact, options }) => {
+    await step('program', async (context) => {
+      const { paths, run, fact, options } = context
+      if (facts.can.terminal === 'zellij') removesSharedDirectory(context)
       rmSync(join(paths.root, daemonsFolder), { recursive: true, force: true })
       if (!existsSync(facts.binary)) throw fail('drift', `the workspace is not in the state any more in which it was left: ${facts.binary} is not there`, { remedy: 'begin again in the same place: SMOKE_FORCE_BOOTSTRAP=1' })
       const other = otherProgram(facts.binary, optionsOf(options).aoBin)
