@@ -8,6 +8,7 @@ import { signalProcess } from '../../../harness/sandbox/finish.ts'
 import { shellWord } from '../../../harness/shell-word.ts'
 import type { Finding } from '../../../harness/suite.ts'
 import { waitFor } from '../../../helpers/wait-for.ts'
+import { routesIn } from '../capabilities.ts'
 import { Daemon } from '../daemon.ts'
 import { Exam, Seen, showCli } from '../exam.ts'
 import type { AoChecks } from '../lanes/checks-lane.ts'
@@ -21,6 +22,8 @@ const program = fileURLToPath(new URL('ao.mjs', import.meta.url))
 export interface LikeAo {
   readonly daemon: Daemon
   readonly world: World
+  /** What it says it answers; empty until it is started. */
+  readonly routes: string[]
   /** How often its observer of pull requests, or its reaper, has come round. */
   readonly rounds: () => number
   /** Ends it and all it made. */
@@ -47,8 +50,9 @@ export async function likeAo(faults = '', more: Readonly<Record<string, string>>
   const own = { AO_LIKE_FAULT: faults, AO_LIKE_TICK: '100', ...(faults !== 'local-time' && { TZ: 'UTC' }), ...more }
   const daemon = new Daemon({ root: join(root, 'd'), binary, port: await getPort(), terminal: 'zellij', env: { PATH: process.env.PATH ?? '' }, proxy: outside.url, more: own })
   const ticks = join(daemon.data, 'ticks')
+  const routes: string[] = []
   return {
-    daemon, world: new World(daemon, { terminal: 'zellij', routes: [], spawnFlags: [], schema: 0 }, outside.asked),
+    daemon, routes, world: new World(daemon, { terminal: 'zellij', routes, spawnFlags: [], schema: 0 }, outside.asked),
     rounds: () => existsSync(ticks) ? statSync(ticks).size : 0,
     remove: async () => {
       await daemon.stop()
@@ -72,19 +76,19 @@ export async function likeAo(faults = '', more: Readonly<Record<string, string>>
 
 /** What checks found, and which could not be judged. */
 export interface Examined {
-  readonly found: Finding[]
+  readonly found: (Finding & { readonly check: string })[]
   readonly thrown: { readonly check: string; readonly error: unknown }[]
 }
 
 /** Runs checks one after another, as a lane does. */
 export async function examine({ daemon, world }: LikeAo, checks: AoChecks, titles: readonly string[] = Object.keys(checks)): Promise<Examined> {
   const seen = new Seen()
-  const found: Finding[] = []
+  const found: Examined['found'] = []
   const thrown: Examined['thrown'] = []
   for (const title of titles) {
     const check = checks[title]
     if (!check) throw new Error(`there is no check ${title}`)
-    const exam = new Exam(daemon, seen, title, (finding) => found.push(finding))
+    const exam = new Exam(daemon, seen, title, (finding) => found.push({ ...finding, check: title }))
     await onOwnParts(exam, () => check.work(exam, world)).catch((error: unknown) => { thrown.push({ check: title, error }) })
     exam.flush()
   }
@@ -92,7 +96,9 @@ export async function examine({ daemon, world }: LikeAo, checks: AoChecks, title
 }
 
 /** Starts it as its checks expect it. @throws Error with what it says when it does not start */
-export async function startLikeAo({ daemon }: LikeAo): Promise<void> {
+export async function startLikeAo({ daemon, routes }: LikeAo): Promise<void> {
   const started = await daemon.start()
   if (started.exitCode !== 0) throw new Error(`the daemon of ours does not start: ${showCli(started)}; its log: ${daemon.logText()}`)
+  const openapi = await fetch(`http://127.0.0.1:${daemon.port}/api/v1/openapi.yaml`)
+  routes.splice(0, routes.length, ...routesIn(await openapi.text()))
 }
