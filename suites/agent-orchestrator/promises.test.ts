@@ -159,7 +159,7 @@ test.concurrent.each([
   { fault: 'kill-keeps-terminal', titles: ['3.7 kill ends a session of kimi'], finds: ['terminal-left', 'agent-left'] },
   { fault: 'registers-twice', titles: ['2.1 add at the same time registers once'], finds: ['registered-twice'] },
   { fault: 'orphans-sessions', titles: ['2.4 rm of a project with a session that lives'], finds: ['orphan'] },
-  { fault: 'asks-nothing,takes-any-directory,wrong-origin,ls-backwards,always-main,forgets-projects', titles: [...listAndRemove.slice(0, 2), addWrong, ...listAndRemove.slice(2), legalRepositories, '2 projects are there after a restart'], finds: ['default-branch default branch master', 'lost', 'rm-unconfirmed', 'accepted a directory without a repository', 'origin', 'origin-local', 'ls-order'] },
+  { fault: 'asks-nothing,takes-any-directory,wrong-origin,ls-backwards,always-main,forgets-projects', titles: [...listAndRemove.slice(0, 2), addWrong, ...listAndRemove.slice(2), legalRepositories, '2 projects are there after a restart'], finds: ['default-branch default branch master', 'lost', 'rm-unconfirmed', 'accepted POST /projects: a directory without a repository', 'origin', 'origin-local', 'ls-order'] },
   { fault: 'trusts-run-file', titles: [crash, '1.1 a run file that is broken'], finds: ['status-after-crash', 'run-file-trusted a pid of somebody else'] },
   { fault: 'outlives-stop', titles: [stop], finds: ['outlives-stop'] },
   { fault: 'path-as-is', titles: ['1.5 stop: the process ends, the run file goes', foreignAo], finds: ['foreign-ao'] },
