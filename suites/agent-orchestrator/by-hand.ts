@@ -8,13 +8,15 @@ export interface Made {
 export interface Deed {
   readonly line: string
   readonly uses: readonly string[]
+  /** It stands before all that is made, in place of an earlier one: how the daemon was started. */
+  readonly first?: boolean
   /** What comes after it may need it: it changed something. */
   kept: boolean
   /** What it made, e.g. `ws-1`; others find it in what was made. */
   makes?: string
 }
 
-/** The lines that do again what was done last, with all that it needs; of what went before at most eight deeds. */
+/** The lines that do again what was done last, with all that it needs; of what went before at most eight deeds, and how the daemon was started. */
 export function linesOf(deeds: readonly Deed[], made: ReadonlyMap<string, Made>): string {
   const last = deeds.at(-1)
   const lines: string[] = []
@@ -28,7 +30,9 @@ export function linesOf(deeds: readonly Deed[], made: ReadonlyMap<string, Made>)
       lines.push(...how.lines)
     }
   }
-  for (const deed of deeds.filter((one) => one.kept || one === last).slice(-9)) {
+  const start = deeds.findLast((one) => one.first)
+  const others = deeds.filter((one) => one.first !== true && (one.kept || one === last)).slice(-9)
+  for (const deed of start === undefined ? others : [start, ...others]) {
     if (deed === last && deed.makes !== undefined) done.add(deed.makes)
     add(deed.uses)
     if (deed.makes !== undefined && deed !== last) add([deed.makes])
@@ -91,3 +95,14 @@ export function curl(method: string, path: string, headers: Readonly<Record<stri
 export const aoLine = (args: readonly string[], env: Readonly<Record<string, string>>, input: string, root: string, known: (word: string) => string | undefined): string => [
   ...(input === '' ? [] : [`printf %s ${quoted(input, root)} |`]), ...Object.entries(env).map(([name, value]) => `${name}=${known(value) ?? quoted(value, root)}`), 'ao', ...args.map((word) => known(word) ?? quoted(word, root)),
 ].join(' ')
+
+/**
+ * A command of the program that AO keeps its sessions in, e.g. `kill-session`, for a session where one is named. AO keeps those of
+ * zellij where no other looks.
+ */
+export const inTerminals = (kind: 'zellij' | 'tmux', command: string, session?: string): string =>
+  kind === 'zellij' ? `ZELLIJ_SOCKET_DIR=/tmp/ao-zellij-$(id -u) zellij ${command}${session === undefined ? '' : ` ${variableOf(session)}`}` : `tmux ${command}${session === undefined ? '' : ` -t "=${variableOf(session)}"`}`
+
+/** Ends the agent of a session as a crash does. It is the youngest of those in its worktree: the others wait for it. */
+export const killsAgent = (session: string, project = 'ws'): string =>
+  `kill -9 "$(for p in /proc/[0-9]*; do [ "$p/cwd" -ef "$AO_DATA_DIR/worktrees/${project}/${variableOf(session)}" ] && echo "\${p#/proc/}"; done | sort -n | tail -1)"`

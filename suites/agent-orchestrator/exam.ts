@@ -242,9 +242,9 @@ export class Exam {
     })
   }
 
-  /** Writes a line of the shell into what reproduces a finding, for what is done outside of AO. */
-  byHand(line: string, uses: readonly string[] = []): void {
-    this.#deeds.push({ line, uses, kept: true })
+  /** Writes a line of the shell into what reproduces a finding, for what is done outside of AO. `first`: as in `Deed` */
+  byHand(line: string, uses: readonly string[] = [], first = false): void {
+    this.#deeds.push({ line, uses, kept: true, first })
   }
 
   /** Does one of many things that are tried: nothing that is tried later needs it. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { spawn } from 'node:child_process'
 import { createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
@@ -10,7 +10,8 @@ import type { CliAnswer, Daemon } from '../daemon.ts'
 import { isRecord, showCli, type Exam } from '../exam.ts'
 import { aoCheck, type AoChecks } from '../lanes/checks-lane.ts'
 
-const jsonOf = ({ stdout }: CliAnswer): Readonly<Record<string, unknown>> => {
+/** What the command line printed, as an object; an empty one where it is none: what is missing in it is a finding. */
+export const jsonOf = ({ stdout }: CliAnswer): Readonly<Record<string, unknown>> => {
   try {
     const value: unknown = JSON.parse(stdout)
     return isRecord(value) ? value : {}
@@ -29,7 +30,8 @@ const runFileOf = ({ runFile }: Daemon): Readonly<Record<string, unknown>> => {
 }
 
 interface DoctorCheck { readonly name: string; readonly level: string; readonly message: string }
-async function doctor(exam: Exam, env: Readonly<Record<string, string>> = {}): Promise<{ answer: CliAnswer; level: (name: string) => string; message: (name: string) => string }> {
+/** What the doctor says of each thing that it looks at. */
+export async function doctor(exam: Exam, env: Readonly<Record<string, string>> = {}): Promise<{ answer: CliAnswer; level: (name: string) => string; message: (name: string) => string }> {
   const answer = await exam.ao(['doctor', '--json'], { env })
   const { checks } = jsonOf(answer)
   const all = Array.isArray(checks) ? checks as DoctorCheck[] : []
@@ -105,7 +107,7 @@ export const daemonChecks: AoChecks = {
   '1.3 doctor: a zellij that is too old': aoCheck(15, async (exam) => {
     const { level, message } = await doctor(exam, { STAND_IN_ZELLIJ_VERSION: '0.44.2' })
     exam.expect(level('zellij') === 'FAIL' && message('zellij').includes('0.44'), 'doctor-old-zellij', 'FAIL, naming the version that is needed', `${level('zellij')}: ${message('zellij')}`)
-  }, ({ can }) => can.terminal === 'zellij' ? undefined : 'this version has no zellij'),
+  }, ({ can, zellij }) => can.terminal !== 'zellij' ? 'this version has no zellij' : zellij === undefined ? undefined : 'the zellij here is a real one, which says its own version'),
   '1.4 version': aoCheck(10, async (exam) => {
     const one = await exam.ao(['version'])
     const other = await exam.ao(['--version'])
@@ -166,20 +168,21 @@ export const daemonChecks: AoChecks = {
   }),
   '1.1 a run file that is broken': aoCheck(60, async (exam) => {
     await exam.daemon.stop()
+    const takenAway = 'rm -f "$AO_RUN_FILE"'
     // Not this process: whoever believes the file may end it.
     const other = spawn('sleep', ['60'], { stdio: 'ignore' })
     try {
       for (const [as, content] of [['half of JSON', '{"pid": 1'], ['empty', ''], ['a pid of somebody else', JSON.stringify({ pid: other.pid, port: exam.daemon.port, startedAt: '2026-01-01T00:00:00Z' })]] as const) {
         writeFileSync(exam.daemon.runFile, content)
         await exam.one(async () => {
-          exam.byHand(`ao stop; printf %s '${content.replace(String(other.pid), () => `'$$'`)}' > "$AO_RUN_FILE"`)
+          exam.byHand(`ao stop; printf %s '${content.replace(String(other.pid), () => `'$$'`).replace(String(exam.daemon.port), () => `'"$AO_PORT"'`)}' > "$AO_RUN_FILE"`)
           const told = await exam.ao(['status', '--json'])
-          exam.expect(jsonOf(told).state !== 'ready', `run-file-trusted ${as}`, `a run file that is ${as} is not taken for a daemon`, showCli(told))
+          exam.expect(jsonOf(told).state !== 'ready', `run-file-trusted ${as}`, `a run file that is ${as} is not taken for a daemon`, showCli(told), 'high', takenAway)
           const started = await exam.ao(['start', '--json', '--log-file', exam.daemon.log])
-          exam.expect(started.exitCode === 0, `run-file-blocks ${as}`, `a run file that is ${as} does not keep the daemon from starting`, showCli(started), 'low')
+          exam.expect(started.exitCode === 0, `run-file-blocks ${as}`, `a run file that is ${as} does not keep the daemon from starting`, showCli(started), 'low', takenAway)
         })
         if (daemonsOf(exam.daemon).length > 0) await exam.daemon.stop()
-        writeFileSync(exam.daemon.runFile, '{}')
+        rmSync(exam.daemon.runFile, { force: true })
       }
     } finally {
       other.kill('SIGKILL')
@@ -222,7 +225,7 @@ export const daemonChecks: AoChecks = {
     const foreign = join(daemon.root, 'foreign')
     mkdirSync(foreign)
     writeFileSync(join(foreign, 'ao'), '#!/bin/sh\n', { mode: 0o755 })
-    exam.byHand('mkdir foreign; echo "#!/bin/sh" > foreign/ao; chmod +x foreign/ao; AO=$(command -v ao); $AO stop; PATH="$PWD/foreign:$PATH" $AO start')
+    exam.byHand(`mkdir -p foreign; echo '#!/bin/sh' > foreign/ao; chmod +x foreign/ao; AO=$(command -v ao); $AO stop; PATH="$PWD/foreign:$PATH" $AO start`)
     await daemon.start({ PATH: `${foreign}${delimiter}${daemon.env.PATH ?? ''}` })
     const id = await world.session(exam, { harness: 'kimi' })
     const started = await agentEvent(daemon.agentLog, ({ event, session }) => event === 'started' && session === id, 10_000)

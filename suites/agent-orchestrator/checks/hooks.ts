@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { waitFor } from '../../../helpers/wait-for.ts'
 import { agentEvent, agentEvents } from '../agents.ts'
-import { variableOf } from '../by-hand.ts'
+import { inTerminals, variableOf } from '../by-hand.ts'
 import { showCli, type Exam } from '../exam.ts'
 import { aoCheck, type AoChecks } from '../lanes/checks-lane.ts'
 import { activityOf, sessionOf, type World } from '../world.ts'
@@ -47,7 +47,8 @@ export const hookChecks: AoChecks = {
   ...Object.fromEntries(['opencode', 'grok'].map((harness) => [`7.1 ${harness} has no hooks of its own`, aoCheck(20, async (exam: Exam, world: World) => {
     const id = await running(exam, world, harness)
     const files = (await world.git(world.worktree(id), 'status', '--porcelain', '--ignored', '--untracked-files=all')).trim()
-    exam.expect(files === '', 'hook-config', `${harness} has no native hook config`, `in its worktree: ${files}`, 'unclear', `git -C "$AO_DATA_DIR/worktrees/ws/${variableOf(id)}" status --porcelain --ignored --untracked-files=all`)
+    exam.byHand(`git -C "$AO_DATA_DIR/worktrees/ws/${variableOf(id)}" status --porcelain --ignored --untracked-files=all`, [id])
+    exam.expect(files === '', 'hook-config', `${harness} has no native hook config`, `in its worktree: ${files}`, 'unclear')
   })])),
   ...Object.fromEntries(([['UserPromptSubmit', '{}', 'active'], ['Notification', '{"notification_type":"permission_prompt","message":"Claude needs your permission"}', 'waiting_input'], ['Stop', '{}', 'idle']] as const)
     .map(([event, payload, state]) => [`7.2 the agent's own hook ${event} makes it ${state}`, aoCheck(30, async (exam: Exam, world: World) => {
@@ -71,8 +72,10 @@ export const hookChecks: AoChecks = {
       ['without AO_SESSION_ID', ['claude-code', 'stop'], {}], ['an unknown session', ['claude-code', 'stop'], { AO_SESSION_ID: 'nobody-1' }], ['an unknown agent', ['nobody', 'stop'], { AO_SESSION_ID: 'nobody-1' }],
       ['an unknown event', ['claude-code', 'nonsense'], { AO_SESSION_ID: 'nobody-1' }], ['no daemon', ['claude-code', 'stop'], { AO_SESSION_ID: 'nobody-1', AO_RUN_FILE: '/nonexistent/running.json' }], ['a payload that is no JSON', ['claude-code', 'notification'], { AO_SESSION_ID: 'nobody-1' }],
     ] as const) {
-      const answer = await exam.daemon.ao(['hooks', ...args], { env, input: as.startsWith('a payload') ? 'no json' : '{}' })
-      exam.expect(answer.exitCode === 0 && answer.stdout === '', `hook ${as}`, `${as}: exit 0 and nothing on stdout`, showCli(answer))
+      await exam.one(async () => {
+        const answer = await exam.ao(['hooks', ...args], { env, input: as.startsWith('a payload') ? 'no json' : '{}' })
+        exam.expect(answer.exitCode === 0 && answer.stdout === '', `hook ${as}`, `${as}: exit 0 and nothing on stdout`, showCli(answer))
+      })
     }
   }),
   ...Object.fromEntries(['active', 'idle', 'waiting_input'].map((state) => [`7.2 POST activity ${state}`, aoCheck(15, async (exam: Exam, world: World) => {
@@ -92,7 +95,7 @@ export const hookChecks: AoChecks = {
     await exam.api('POST', '/sessions/{}/activity', [id], { json: { state: 'exited' } })
     exam.expect((await sessionOf(exam, id)).isTerminated === true, 'exited', 'a session whose agent has exited is terminated', JSON.stringify(await sessionOf(exam, id)))
     const ended = await waitFor(async () => (await world.daemon.terminals.list()).includes(id) ? undefined : true, { deadlineMs: 7000, everyMs: 200, otherwise: () => new Error('it lives') }).catch(() => false)
-    exam.expect(ended, 'exited-terminal', 'and its terminal session goes', 'it is there 7 s later', 'low', `sleep 7; ${world.can.terminal} list-sessions`)
+    exam.expect(ended, 'exited-terminal', 'and its terminal session goes', 'it is there 7 s later', 'low', `sleep 7; ${inTerminals(world.can.terminal, 'list-sessions')}`)
     await exam.api('POST', '/sessions/{}/activity', [id], { json: { state: 'active' }, as: 'after exited' })
     const after = await sessionOf(exam, id)
     exam.expect(after.isTerminated === true && activityOf(after) === 'exited', 'woken', 'a late signal does not bring a terminated session back', JSON.stringify(after))

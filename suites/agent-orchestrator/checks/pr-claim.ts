@@ -5,6 +5,7 @@ import { eventsOf, pullsIn, pullsOf } from '../github/seen-by-ao.ts'
 import { isRecord, showCli, type Answer, type CallOptions, type Exam } from '../exam.ts'
 import type { AoChecks } from '../lanes/checks-lane.ts'
 import type { World } from '../world.ts'
+import { jsonOf } from './daemon.ts'
 import { goodManners, soon } from './scm.ts'
 
 const repo = 'acme/ws'
@@ -65,9 +66,8 @@ async function unchanged(exam: Exam, session: string, as: string, work: () => Pr
 
 /** Sessions of all kinds, terminated ones too. */
 async function allSessions(exam: Exam): Promise<string[]> {
-  const { stdout } = await exam.ao(['session', 'ls', '--all', '--include-terminated', '--json'])
-  const list: unknown = JSON.parse(stdout === '' ? '{}' : stdout)
-  return isRecord(list) && Array.isArray(list.data) ? list.data.filter(isRecord).map(({ id }) => String(id)) : []
+  const { data } = jsonOf(await exam.ao(['session', 'ls', '--all', '--include-terminated', '--json']))
+  return Array.isArray(data) ? data.filter(isRecord).map(({ id }) => String(id)) : []
 }
 
 async function prepare(exam: Exam, world: World, lane: LaneGitHub): Promise<void> {
@@ -95,8 +95,7 @@ export const prClaimChecks: AoChecks = gitHubChecks({
     const session = await worker(exam, world)
     world.memory.set('claimer', session)
     const answer = await exam.ao(['session', 'claim-pr', session, urlOf(7), '--json'])
-    const parsed: unknown = answer.exitCode === 0 ? JSON.parse(answer.stdout) : {}
-    const body = isRecord(parsed) ? parsed : {}
+    const body = jsonOf(answer)
     exam.expect(answer.exitCode === 0 && body.ok === true, 'claim', '`ao session claim-pr` succeeds', showCli(answer))
     exam.expect(Array.isArray(body.takenOverFrom) && body.takenOverFrom.length === 0, 'taken-over', 'nobody had it: takenOverFrom is empty', showCli(answer))
     const [pull] = pullsIn(body.prs)
@@ -146,16 +145,17 @@ export const prClaimChecks: AoChecks = gitHubChecks({
   }],
   '8.1 GitHub failing is told as such, and changes nothing': [90, async (exam, world, lane) => {
     const session = world.memory.get('other') ?? ''
-    for (const failure of failures) {
+    for (const failure of failures) await exam.one(async () => {
       const as = `GitHub answers ${failure.route === '*' ? '' : `${failure.route} with `}${failure.kind}`
       await lane.github.failOn(failure)
+      exam.byHand(`# ${as}, as a proxy can make it`, [session])
       await unchanged(exam, session, as, async () => {
         const answer = await claim(exam, session, { pr: '8' }, as)
         exam.expect(answer.status === 503 && answer.body.code === 'SCM_UNAVAILABLE', `not-told ${as}`, `${as}: 503 SCM_UNAVAILABLE`, answer.shown)
         return answer.shown
       })
       await lane.github.heal()
-    }
+    })
     await lane.github.failOn({ route: 'graphql:pull-requests', kind: 'not-found' })
     const gone = await claim(exam, session, { pr: '8' }, 'GitHub answers 404')
     exam.expect(gone.status === 404 && gone.body.code === 'PR_NOT_FOUND', 'not-found', 'GitHub answers 404: PR_NOT_FOUND', gone.shown, 'low')
@@ -186,7 +186,10 @@ export const prClaimChecks: AoChecks = gitHubChecks({
       'while GitHub is down': { args: ['--claim-pr', urlOf(10)], harness: 'kimi', failure: { route: '*', kind: 'server-error', status: 503 } },
     }
     for (const [as, { args, harness, failure }] of Object.entries(cases)) {
-      if (failure !== undefined) await lane.github.failOn(failure)
+      if (failure !== undefined) {
+        exam.byHand('# while GitHub fails, as a proxy can make it')
+        await lane.github.failOn(failure)
+      }
       const before = await exam.holdings()
       const answer = await exam.ao(['spawn', '--project', 'ws', '--harness', harness, '--prompt', 'do nothing', ...args])
       if (failure !== undefined) await lane.github.heal()
@@ -226,6 +229,7 @@ export const prClaimChecks: AoChecks = gitHubChecks({
     exam.expect(won === 1 && owners === 1, 'not-one', 'of three claims at once, none of which may take over, one succeeds and one session has it', `${won} answered 200 and ${owners} have it: ${answers.map(({ shown }) => shown).join('; ')}`)
   }],
   '8.1 without a token a claim says that GitHub cannot be asked': [60, async (exam, world, lane) => {
+    lane.setGh({ state: 'empty' })
     await lane.restart(exam, { AO_GITHUB_TOKEN: '', GITHUB_TOKEN: '' })
     const session = await worker(exam, world)
     const mark = await lane.github.mark()

@@ -5,7 +5,7 @@ import { signalProcess } from '../../../harness/sandbox/finish.ts'
 import { fail } from '../../../harness/verdict.ts'
 import { waitFor } from '../../../helpers/wait-for.ts'
 import { agentEvent } from '../agents.ts'
-import { variableOf } from '../by-hand.ts'
+import { inTerminals, killsAgent } from '../by-hand.ts'
 import { comes } from '../comes.ts'
 import { aoCheck, type AoChecks } from '../lanes/checks-lane.ts'
 import type { Exam } from '../exam.ts'
@@ -20,10 +20,19 @@ const idOf = (world: World, name: string): string => {
   return id
 }
 
+const [waiting, active] = [{ json: { state: 'waiting_input' } }, { json: { state: 'active' } }]
+
+/** Tells how a session came to a state that an earlier check put it into. */
+const saysState = (exam: Exam, session: string, state: typeof active): void => {
+  exam.byHand(exam.curl('POST', '/sessions/{}/activity', [session], state), [session])
+}
+
 /** Waits until a session is terminated, or would have to be, and finds it wanting otherwise. */
 async function expectReaped(exam: Exam, world: World, name: string, id: string): Promise<Readonly<Record<string, unknown>>> {
-  exam.byHand('# spawn a session, end its terminal session from outside, wait for 75 s')
   const session = idOf(world, name)
+  if (name === 'killed while waiting') saysState(exam, session, waiting)
+  exam.byHand(inTerminals(world.can.terminal, 'kill-session', session), [session])
+  exam.byHand(`sleep ${reaperMs / 1000}`)
   const endedAt = Number(idOf(world, 'ended at'))
   await comes(async () => (await sessionOf(exam, session)).isTerminated === true, endedAt + reaperMs - Date.now())
   const now = await sessionOf(exam, session)
@@ -37,22 +46,26 @@ async function killAgent(exam: Exam, session: string): Promise<void> {
   const started = await agentEvent(exam.daemon.agentLog, (event) => event.event === 'started' && event.session === session)
   const agent = started && identify(started.pid)
   if (!agent) throw fail('check-failed', `the agent of session ${session} did not start within 15 s, or ended at once`)
-  await exam.api('POST', '/sessions/{}/activity', [session], { json: { state: 'active' } })
+  await exam.api('POST', '/sessions/{}/activity', [session], active)
   exam.daemon.killed.add(agent.pid)
   signalProcess(agent, 'SIGKILL')
 }
 
 /** Tells how to come to a session whose agent was killed. */
-function killedByHand(exam: Exam, session: string, then = ''): void {
-  exam.byHand(`kill -9 "$(pgrep -n claude)" # the agent of ${variableOf(session)}${then}`, [session])
+function killedByHand(exam: Exam, session: string): void {
+  saysState(exam, session, active)
+  exam.byHand(killsAgent(session))
 }
 
 export const reaperChecks: AoChecks = {
   '9.1 a session whose terminal was ended from outside is terminated': aoCheck(150, async (exam, world) => {
-    for (const name of ['killed', 'killed while waiting', 'alive', 'without its agent']) world.memory.set(name, await world.session(exam))
-    await exam.api('POST', '/sessions/{}/activity', [idOf(world, 'killed while waiting')], { json: { state: 'waiting_input' } })
-    for (const name of ['killed', 'killed while waiting']) await exam.daemon.terminals.kill(idOf(world, name))
-    await killAgent(exam, idOf(world, 'without its agent'))
+    // Each check tells what of this it is about.
+    await exam.one(async () => {
+      for (const name of ['killed', 'killed while waiting', 'alive', 'without its agent']) world.memory.set(name, await world.session(exam))
+      await exam.api('POST', '/sessions/{}/activity', [idOf(world, 'killed while waiting')], waiting)
+      for (const name of ['killed', 'killed while waiting']) await exam.daemon.terminals.kill(idOf(world, name))
+      await killAgent(exam, idOf(world, 'without its agent'))
+    })
     world.memory.set('ended at', String(Date.now()))
     const session = await expectReaped(exam, world, 'killed', 'not-reaped')
     if (session.isTerminated === true) exam.expect(/reason|reap/i.test(JSON.stringify(session)), 'no-reason', 'it has a reason that names the reaper', JSON.stringify(session), 'unclear')
@@ -61,12 +74,14 @@ export const reaperChecks: AoChecks = {
     await expectReaped(exam, world, 'killed while waiting', 'waiting-not-reaped')
   }),
   '9.1 a session that lives is left alone': aoCheck(20, async (exam, world) => {
+    exam.byHand(`sleep ${reaperMs / 1000}`, [idOf(world, 'alive')])
     const session = await sessionOf(exam, idOf(world, 'alive'))
     exam.expect(session.isTerminated === false, 'reaped-alive', 'a session whose terminal lives goes on', JSON.stringify(session))
   }),
   '9.1 a session whose agent was killed is not said to work': aoCheck(100, async (exam, world) => {
     const id = idOf(world, 'without its agent')
-    killedByHand(exam, id, ', then wait for 75 s')
+    killedByHand(exam, id)
+    exam.byHand(`sleep ${reaperMs / 1000}`)
     const told = await comes(async () => {
       const session = await sessionOf(exam, id)
       return session.isTerminated === true || activityOf(session) !== 'active'

@@ -2,7 +2,7 @@ import { comes } from '../comes.ts'
 import type { Failure } from '../github/client.ts'
 import { gitHubChecks } from '../github/lane.ts'
 import type { AoChecks } from '../lanes/checks-lane.ts'
-import { asked, branchOf, build, complaints, expectPull, fits, goodManners, look, needs, onlyPull, remember, repo, shown, soon, spawnOn, tick } from './scm.ts'
+import { asked, branchOf, build, complaints, expectPull, fits, goodManners, look, needs, onGitHub, onlyPull, remember, repo, shown, soon, spawnOn, tick } from './scm.ts'
 
 /** A repository for each way of failing, with an open pull request that AO knows. */
 const flaky: Readonly<Record<string, Failure>> = {
@@ -25,7 +25,7 @@ export const scmFailureChecks: AoChecks = gitHubChecks({
     }
     await look(exam, world, lane)
     for (const name of ['red', 'acme/quiet', ...Object.keys(flaky)]) {
-      await expectPull(exam, world, name, `not-found ${name}`, `the pull request of the session's branch is discovered (${name})`, { number: name === 'red' ? 7 : 1, ci: name === 'red' ? 'failing' : 'passing' }, name === 'red' ? tick : soon)
+      await onGitHub(exam, world, [name], `open a pull request of ${branchOf(name)}`, () => expectPull(exam, world, name, `not-found ${name}`, `the pull request of the session's branch is discovered (${name})`, { number: name === 'red' ? 7 : 1, ci: name === 'red' ? 'failing' : 'passing' }, name === 'red' ? tick : soon))
     }
     world.memory.set('found', 'yes')
   }],
@@ -39,7 +39,7 @@ export const scmFailureChecks: AoChecks = gitHubChecks({
     // What has not changed is not asked for again.
     await github.push({ repo, number: 7 }, [build('red', 'another failure')])
     // One that AO finds and cannot ask more about: what it knows of it stays half. Its session first: a list is looked at when it changes.
-    await spawnOn(exam, world, 'found meanwhile', 'quiet')
+    await exam.one(() => spawnOn(exam, world, 'found meanwhile', 'quiet'))
     await github.setPull({ repo: 'acme/quiet', number: 2, head: branchOf('found meanwhile'), checks: [build('green')] })
     const offset = exam.daemon.logText().length
     const mark = await look(exam, world, lane)
@@ -55,7 +55,7 @@ export const scmFailureChecks: AoChecks = gitHubChecks({
     const health = await exam.api('GET', '//healthz')
     exam.expect(health.status === 200, 'daemon-down', 'the daemon outlives it', health.shown)
     for (const [name, before] of known) {
-      const now = await onlyPull(exam, remember(world, name))
+      const now = await onGitHub(exam, world, [name], 'it fails, as a proxy can make it', () => onlyPull(exam, remember(world, name)))
       exam.expect(before === undefined || fits(now, { number: before.number, state: before.state, ci: before.ci, review: before.review }), `forgot ${name}`, `what is known of a pull request stays as it was (${name})`, `before ${shown(before)}, now ${shown(now)}`)
     }
   }],
@@ -67,10 +67,11 @@ export const scmFailureChecks: AoChecks = gitHubChecks({
     await github.push({ repo, number: 7 }, [build('green')])
     for (const of of Object.keys(flaky)) await github.push({ repo: of, number: 1 }, [build('pending')])
     await look(exam, world, lane)
+    const happens = `open pull requests of ${branchOf('red')} (in acme/ws) and ${branchOf('found meanwhile')} (in acme/quiet), the second while GraphQL fails for AO, as a proxy can make it; wait for 40 s, let it be well again, delete acme/quiet, and let the check of the first turn green`
     const promised = 'when GitHub is well again, what changed is told; that one repository is gone meanwhile, for the token or for all, hides no other'
     for (const name of ['red', ...Object.keys(flaky)]) {
       // Where one is hidden all are: there is no need to wait for each.
-      if (!await expectPull(exam, world, name, 'hidden', `${promised} (${flaky[name]?.kind ?? 'the others'})`, { ci: name === 'red' ? 'passing' : 'pending' })) break
+      if (!await onGitHub(exam, world, [name, 'found meanwhile'], happens, () => expectPull(exam, world, name, 'hidden', `${promised} (${flaky[name]?.kind ?? 'the others'})`, { ci: name === 'red' ? 'passing' : 'pending' }))) break
     }
   }],
   ...goodManners,

@@ -36,6 +36,16 @@ export async function expectPull(exam: Exam, world: World, name: string, id: str
   return exam.expect(came, id, promised, () => `session ${remember(world, name)} on ${branchOf(name)}: wanted ${JSON.stringify(want)}, AO tells ${shown(last)}`, severity)
 }
 
+/**
+ * Looks at what comes of something that is done on GitHub; the lines of what is found have that, the sessions that are there before,
+ * and nothing that the check did otherwise.
+ */
+export const onGitHub = <T>(exam: Exam, world: World, names: readonly string[], happens: string, work: () => Promise<T>): Promise<T> => exam.one(() => {
+  exam.byHand(`# on GitHub: ${happens}`, names.map((name) => remember(world, name)))
+  exam.byHand(`sleep ${tick / 1000}`)
+  return work()
+})
+
 /** What GitHub was asked since a mark, the newest last. */
 export const asked = async ({ github }: LaneGitHub, mark: number): Promise<string> => (await github.log(mark)).requests.map(describeRequest).slice(-12).join('; ') || 'nothing'
 

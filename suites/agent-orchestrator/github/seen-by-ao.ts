@@ -1,4 +1,5 @@
 import { get } from 'node:http'
+import { fail } from '../../../harness/verdict.ts'
 import { agentEvents } from '../agents.ts'
 import type { Daemon } from '../daemon.ts'
 import { isRecord, type Exam } from '../exam.ts'
@@ -40,7 +41,15 @@ interface AoEvent {
   readonly payload: Readonly<Record<string, unknown>>
 }
 
-/** All events so far, oldest first: the replay, until nothing more comes for 300 ms. */
+/** An event, out of a line of the stream; nothing where it is no object. @throws SyntaxError */
+function eventIn(line: string): AoEvent[] {
+  const event: unknown = JSON.parse(line.slice('data: '.length))
+  if (!isRecord(event)) return []
+  const payload: unknown = typeof event.payload === 'string' ? JSON.parse(event.payload) : event.payload
+  return [{ seq: Number(event.seq), type: String(event.type), payload: isRecord(payload) ? payload : {} }]
+}
+
+/** All events so far, oldest first: the replay, until nothing more comes for 300 ms. @throws VerdictError when one is no JSON */
 export function eventsOf(daemon: Daemon): Promise<AoEvent[]> {
   return new Promise((resolve, reject) => {
     let text = ''
@@ -48,12 +57,13 @@ export function eventsOf(daemon: Daemon): Promise<AoEvent[]> {
     const request = get({ host: '127.0.0.1', port: daemon.port, path: '/api/v1/events?after=0', agent: false }, (response) => {
       const done = (): void => {
         request.destroy()
-        resolve(text.split('\n').filter((line) => line.startsWith('data: ')).flatMap((line) => {
-          const event: unknown = JSON.parse(line.slice('data: '.length))
-          if (!isRecord(event)) return []
-          const payload: unknown = typeof event.payload === 'string' ? JSON.parse(event.payload) : event.payload
-          return [{ seq: Number(event.seq), type: String(event.type), payload: isRecord(payload) ? payload : {} }]
-        }))
+        // The last piece may be half a line.
+        const lines = text.split('\n').slice(0, -1).filter((line) => line.startsWith('data: '))
+        try {
+          resolve(lines.flatMap(eventIn))
+        } catch (cause) {
+          reject(fail('check-failed', `the stream of events has what is no JSON: ${String(cause)}; its last line: ${lines.at(-1)?.slice(0, 200) ?? ''}`, { evidence: [daemon.logEvidence], cause }))
+        }
       }
       quiet = setTimeout(done, 300)
       response.setEncoding('utf8').on('data', (chunk: string) => {

@@ -105,9 +105,9 @@ function judgeAnswers(exam: Exam): Promise<void> {
     const lines = log.split('\n').filter((line) => requestId !== '' && line.includes(requestId))
     return !lines.some((line) => /\b(?:err|error|cause)=/.test(line) || line.includes('level=ERROR'))
   })
-  exam.expect(silent.length === 0, 'cause-not-logged', 'when the daemon fails, its log names the cause', () => `${silent.length} of ${serverErrors.length} server errors have no cause in the log, e.g. ${silent[0]?.shown ?? ''}; its lines there: ${log.split('\n').filter((line) => line.includes(silent[0]?.requestId ?? '-')).slice(0, 2).join(' | ')}`, 'high', `${silent[0]?.again ?? ''}\ntail -1 daemon.log # the file of \`ao start --log-file\``)
+  exam.expect(silent.length === 0, 'cause-not-logged', 'when the daemon fails, its log names the cause', () => `${silent.length} of ${serverErrors.length} server errors have no cause in the log, e.g. ${silent[0]?.shown ?? ''}; its lines there: ${log.split('\n').filter((line) => line.includes(silent[0]?.requestId ?? '-')).slice(0, 2).join(' | ')}`, 'high', `ao stop; ao start --log-file daemon.log\n${silent[0]?.again ?? ''}\ntail -1 daemon.log`)
   exam.expect(envelopes.size === 0, 'no-envelope', 'every error of the JSON API has error, code, message and requestId', () => [...envelopes].slice(0, 4).join('; '), 'high', again.get('envelopes'))
-  exam.expect(times.size === 0, 'time-not-utc', 'times are told in UTC, wherever the daemon runs', () => `with TZ=${exam.daemon.env.TZ ?? ''}: ${[...times].slice(0, 4).join('; ')}`, 'high', `ao stop; TZ=${exam.daemon.env.TZ ?? ''} ao start\n${again.get('times') ?? ''}`)
+  exam.expect(times.size === 0, 'time-not-utc', 'times are told in UTC, wherever the daemon runs', () => `with TZ=${exam.daemon.env.TZ ?? ''}: ${[...times].slice(0, 4).join('; ')}`, 'high', `export TZ=${exam.daemon.env.TZ ?? ''}; ao stop; ao start\n${again.get('times') ?? ''}`)
   return Promise.resolve()
 }
 
