@@ -1,8 +1,10 @@
-import { execFileSync } from 'node:child_process'
-import { realpathSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { curl, keepsId, linesOf, quoted, variableOf, type Deed } from './by-hand.ts'
+import { curl, inTerminals, keepsId, killsAgent, linesOf, quoted, variableOf, type Deed } from './by-hand.ts'
 
 const here = realpathSync(tmpdir())
 const shell = (script: string): string => execFileSync('sh', ['-c', script], { cwd: here, encoding: 'utf8', env: { PATH: process.env.PATH ?? '' } })
@@ -41,4 +43,36 @@ test('the id of a session is kept, from the answer of the API and from what `ao 
   const answer = `{"session":{"id":"ws-7","projectId":"ws"}}`
   expect(shell(`curl() { echo '${answer}'; }; ${keepsId('ws-1', 'curl -i x')}; echo ${variableOf('ws-1')}`).trim()).toBe('ws-7')
   expect(shell(`ao() { printf 'spawned session ws-7 (idle)\\nattach with: x\\n'; }; ${keepsId('ws-1', 'ao spawn')}; echo ${variableOf('ws-1')}`).trim()).toBe('ws-7')
+})
+
+test('the start of the daemon comes before what is made, the last one alone, and however many deeds follow', () => {
+  const made = new Map([['ws', { lines: ['add ws'], uses: [] }]])
+  const deed = (line: string, first = false): Deed => ({ line, kept: true, uses: first ? [] : ['ws'], first })
+  expect(linesOf([deed('start', true), deed('look'), deed('start again', true), ...Array.from({ length: 12 }, (_, index) => deed(`deed ${index}`))], made).split('\n'))
+    .toEqual(['start again', 'add ws', ...Array.from({ length: 9 }, (_, index) => `deed ${index + 3}`)])
+})
+
+test('sessions of zellij are looked for where AO keeps them, and a name is a whole one for tmux', () => {
+  expect(inTerminals('zellij', 'kill-session', 'ws-1')).toBe('ZELLIJ_SOCKET_DIR=/tmp/ao-zellij-$(id -u) zellij kill-session $ws_1')
+  expect(inTerminals('tmux', 'kill-session', 'ws-1')).toBe('tmux kill-session -t "=$ws_1"')
+  expect(inTerminals('tmux', 'list-sessions')).toBe('tmux list-sessions')
+})
+
+test('of the programs in a worktree the one with the highest id is ended, and none elsewhere', async () => {
+  const data = mkdtempSync(join(here, 'by hand-'))
+  const programs = ['worktrees/ws/ws-8', 'worktrees/ws/ws-7', 'worktrees/ws/ws-7', 'worktrees/ws/ws-77'].map((directory) => {
+    const cwd = join(data, directory)
+    mkdirSync(cwd, { recursive: true })
+    return spawn('sleep', ['300'], { cwd, stdio: 'ignore' })
+  })
+  try {
+    const youngest = programs.slice(1, 3).toSorted((one, other) => (other.pid ?? 0) - (one.pid ?? 0)).slice(0, 1)
+    const ended = youngest.map((program) => once(program, 'exit'))
+    execFileSync('sh', ['-c', `ws_7=ws-7; ${killsAgent('ws-7')}`], { env: { PATH: process.env.PATH ?? '', AO_DATA_DIR: data } })
+    expect(await Promise.all(ended)).toEqual([[null, 'SIGKILL']])
+    expect(programs.filter(({ signalCode }) => signalCode !== null)).toEqual(youngest)
+  } finally {
+    for (const program of programs) program.kill('SIGKILL')
+    rmSync(data, { recursive: true, force: true })
+  }
 })

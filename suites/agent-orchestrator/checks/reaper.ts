@@ -54,7 +54,8 @@ async function killAgent(exam: Exam, session: string): Promise<void> {
 /** Tells how to come to a session whose agent was killed. */
 function killedByHand(exam: Exam, session: string): void {
   saysState(exam, session, active)
-  exam.byHand(killsAgent(session))
+  // It needs a moment to start.
+  exam.byHand(`sleep 3; ${killsAgent(session)}`)
 }
 
 export const reaperChecks: AoChecks = {

@@ -16,9 +16,9 @@ import { throughProxy } from './through-proxy.mjs'
 interface Stage { readonly root: string; readonly world: World; readonly lane: LaneGitHub }
 
 /** A lane without a daemon: what is judged here is whether a finding may count. */
-async function makeStage(port = 1): Promise<Stage> {
+async function makeStage(port = 1, binary = process.execPath): Promise<Stage> {
   const root = mkdtempSync(join(tmpdir(), 'lane-'))
-  const daemon = new Daemon({ root, binary: process.execPath, port, terminal: 'zellij', env: { PATH: process.env.PATH ?? '' } })
+  const daemon = new Daemon({ root, binary, port, terminal: 'zellij', env: { PATH: process.env.PATH ?? '' } })
   const world = new World(daemon, { terminal: 'zellij', routes: [], spawnFlags: [], schema: 0 }, () => [])
   return { root, world, lane: await LaneGitHub.of(world) }
 }
@@ -52,7 +52,35 @@ test('what is found while GitHub is sound counts, with how to see it', async () 
 test('what is to be typed names nothing of the fake, which is gone by then', async () => {
   const exam = new Exam(stage.world.daemon, new Seen(), '6.2 a check', () => undefined)
   await expect(stage.lane.start(exam, { OTHER: 'x' })).rejects.toThrow('the daemon does not start')
-  expect(exam.again()).toMatch(/^AO_GITHUB_TOKEN="\$GITHUB_TOKEN" OTHER=x ao start # /)
+  expect(exam.again()).toMatch(/^ao stop; AO_GITHUB_TOKEN="\$GITHUB_TOKEN" OTHER=x ao start --log-file daemon.log # GitHub was a stand-in/)
+})
+
+test('what is found begins with the start of the daemon, once and however much was done after it', async () => {
+  const own = await makeStage(1, '/bin/true')
+  const lines = async (work: GitHubWork): Promise<string[]> => {
+    const { found: [finding], thrown } = await judge(own, async (...given) => {
+      await work(...given)
+      for (let deed = 1; deed <= 12; deed += 1) given[0].byHand(`deed ${deed}`)
+      await blames(...given)
+    })
+    expect(thrown).toBeUndefined()
+    return (finding?.reproduce ?? '').split('\n')
+  }
+  const withToken = expect.stringMatching(/^ao stop; AO_GITHUB_TOKEN="\$GITHUB_TOKEN" ao start .* # GitHub was a stand-in/) as string
+  const last = [5, 6, 7, 8, 9, 10, 11, 12].map((deed) => `deed ${deed}`)
+  try {
+    expect(await lines(() => Promise.resolve())).toEqual(['deed 5', ...last.slice(1), 'do this'])
+    expect(await lines((exam, _world, lane) => lane.start(exam))).toEqual([withToken, ...last, 'do this'])
+    expect(await lines(() => Promise.resolve())).toEqual([withToken, ...last, 'do this'])
+    const without = async (state: 'fails' | 'absent'): Promise<string[]> => lines(async (exam, _world, lane) => {
+      lane.setGh({ state })
+      await lane.restart(exam, { AO_GITHUB_TOKEN: '', GITHUB_TOKEN: '' })
+    })
+    expect(await without('fails')).toEqual([expect.stringContaining('> bin/gh'), 'ao stop; PATH="$PWD/bin:$PATH" AO_GITHUB_TOKEN= GITHUB_TOKEN= ao start --log-file daemon.log # a gh that is not logged in', ...last, 'do this'])
+    expect(await without('absent')).toEqual(['ao stop; AO_GITHUB_TOKEN= GITHUB_TOKEN= ao start --log-file daemon.log # where no gh is on PATH', ...last, 'do this'])
+  } finally {
+    await removeStage(own)
+  }
 })
 
 test('asked for what the fake does not know: nothing counts, and the verdict is against clone-smoke', async () => {
