@@ -55,7 +55,7 @@ async function killAgent(exam: Exam, session: string): Promise<void> {
 function killedByHand(exam: Exam, session: string): void {
   saysState(exam, session, active)
   // It needs a moment to start.
-  exam.byHand(`sleep 3; ${killsAgent(session)}`)
+  exam.byHand(`sleep 3; ${killsAgent(session)}; sleep 3`)
 }
 
 export const reaperChecks: AoChecks = {
@@ -96,6 +96,6 @@ export const reaperChecks: AoChecks = {
     const answer = await exam.api('POST', '/sessions/{}/send', [id], { json: { message: `touch ${mark}` }, mayFail: true })
     // Not `comes`: a shell is no part of AO, and has nothing to do with its rounds.
     const ran = await waitFor(() => existsSync(join(world.worktree(id), mark)) ? true : undefined, { deadlineMs: 6000, otherwise: () => new Error('it was not') }).catch(() => false)
-    exam.expect(!ran, 'run-by-shell', 'a message is for the agent: when that is dead, it is refused or kept, and never run', `${answer.shown}; then \`${mark}\` was in the worktree`, 'high', `ls "$AO_DATA_DIR"/worktrees/ws/*/${mark}`)
+    exam.expect(!ran, 'run-by-shell', 'a message is for the agent: when that is dead, it is refused or kept, and never run', `${answer.shown}; then \`${mark}\` was in the worktree`, 'high', `sleep 3; ls "$AO_DATA_DIR"/worktrees/ws/*/${mark}`)
   }),
 }
