@@ -3,6 +3,7 @@ import { identify, isAlive } from '../../harness/processes/table.ts'
 import { excerpt } from '../../harness/redaction/excerpt.ts'
 import { fail, VerdictError } from '../../harness/verdict.ts'
 import { agentEvents } from './agents.ts'
+import { comes } from './comes.ts'
 import type { Daemon } from './daemon.ts'
 import type { Exam } from './exam.ts'
 
@@ -64,6 +65,8 @@ export async function onOwnParts(exam: Exam, work: () => Promise<void>, { runs =
   } catch (error) {
     if (!(error instanceof VerdictError && error.verdict.class === 'harness-bug')) {
       await expectOwnParts(exam)
+      // A process that was killed answers nobody for a while before it has gone.
+      if (runs) await comes(() => { const pid = exam.daemon.pid(); return pid === undefined || !lives(pid) }, 1000)
       if (runs) expectDaemon(exam)
     }
     throw error

@@ -201,6 +201,8 @@ export const scmObserverChecks: AoChecks = gitHubChecks({
     const before = timesHeard(exam.daemon, remember(world, 'red'), ciNudge)
     await lane.github.push({ repo, number: 7 }, [build('red', 'a failure that nobody may see')])
     for (const state of ['empty', 'fails', 'absent'] as const) await exam.one(async () => {
+      // What the one before says while it ends is not about this one.
+      await exam.daemon.stop()
       lane.setGh({ state })
       const offset = exam.daemon.logText().length
       const mark = await lane.restart(exam, none)

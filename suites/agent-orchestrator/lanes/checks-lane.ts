@@ -126,7 +126,7 @@ async function judgeEvents(exam: Exam): Promise<void> {
   }
   const { events } = stream
   const gap = events.findIndex(({ id }, index) => index > 0 && id !== (events[index - 1]?.id ?? 0) + 1)
-  exam.expect(gap === -1, 'gaps', 'the ids of events rise by one', () => `after ${events[gap - 1]?.id ?? 0} comes ${events[gap]?.id ?? 0}`)
+  exam.expect(gap === -1, 'gaps', 'the ids of events rise by one', () => `after ${events[gap - 1]?.id ?? 0} comes ${events[gap]?.id ?? 0}`, 'low')
   const untold = sessions.filter((id) => !created(events).includes(id))
   exam.expect(untold.length === 0, 'untold', 'each session that is there was told by session_created', () => `nothing told of ${untold.join(', ')}`)
 }

@@ -68,6 +68,9 @@ function end(name, verb) {
 
 function act(name, [action, ...rest]) {
   if (!alive(name)) refuse(`There is no active session named "${name}"!`)
+  // zellij keeps such a pane, and gives what is typed to nobody.
+  const dead = action !== 'dump-screen' && tmux(name, ['display-message', '-p', '-t', 'main', '#{pane_dead}']).stdout.trim() === '1'
+  if (dead) return
   const words = rest.filter((word, index) => word !== '--pane-id' && rest[index - 1] !== '--pane-id')
   if (action === 'paste' || action === 'write-chars') {
     tmux(name, ['load-buffer', '-b', `chunk-${process.pid}`, '-'], { input: words.join(' ') })
