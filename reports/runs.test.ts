@@ -206,6 +206,22 @@ test.for(breakages)('$what: a message each, and the lanes are what they were', a
   }
 })
 
+test('a disk below the results that is full from the start costs messages, and no lane', async ({ skip }) => {
+  const disk = join(copyOfToy(), 'disk')
+  mkdirSync(disk)
+  if (!mountSmall(disk)) skip('only root can mount a small file system')
+  try {
+    expect(() => { writeFileSync(join(disk, 'fill'), Buffer.alloc(2 ** 20)) }).toThrow('ENOSPC')
+    const child = start(['run', 'look'], { SMOKE_RESULTS: disk })
+    expect(await child.ended(), child.output()).toBe(0)
+    expect(child.output()).toMatch(/^clone-smoke: run-file\.json could not be written: ENOSPC/m)
+    expect(child.output()).toMatch(/^ {2}look +passed[^]*^passed in .*, nothing left behind/m)
+    expect(child.leftovers()).toEqual([])
+  } finally {
+    execFileSync('umount', [disk])
+  }
+})
+
 test('with --retry a flaky check leaves its lane green and is told as flaky, and GitHub is told of what failed', async () => {
   const root = copyOfToy()
   const summary = join(root, 'step-summary.md')

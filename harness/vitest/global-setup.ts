@@ -76,7 +76,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const about = {
     run, suite: suite.name, workspace: root, results, junitAttachments: options.junitAttachments, filters: filtersOf({ lanes, selected: plan.selected, options }),
   }
-  writeWhole(runFile, `${JSON.stringify(about, null, 2)}\n`)
+  try {
+    writeWhole(runFile, `${JSON.stringify(about, null, 2)}\n`)
+  } catch (error) {
+    // This process knows what stands in it; whoever reads it later must do without.
+    process.stderr.write(`clone-smoke: run-file.json could not be written: ${error instanceof Error ? error.message : String(error)}\n`)
+  }
   process.env.SMOKE_RUN_FILE = runFile
   rememberRun({ ...about, progress: '' })
 
@@ -90,7 +95,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   signals.running(vitest, async (signal) => {
     // In the teardown everything is being ended already, and the ledger may be gone.
     if (done) return
-    writeFileSync(paths.stop, `${signal} was received\n`)
+    // Whole: the lanes read it as soon as it is there.
+    writeWhole(paths.stop, `${signal} was received\n`)
     await endProcesses(() => existsSync(paths.ledger) ? ownedProcesses(readLedger(paths.ledger), { harness: false, children: false }) : [])
   })
   return () => (done ??= end().finally(() => { signals.release() }))
