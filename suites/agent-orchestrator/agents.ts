@@ -9,6 +9,8 @@ interface AgentEvent {
   /** AO_SESSION_ID of its environment. */
   readonly session: string
   readonly event: 'started' | 'line' | 'hook' | 'signal' | 'end-of-input'
+  /** The process that started it. */
+  readonly parent?: number
   readonly argv?: readonly string[]
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>

@@ -19,8 +19,10 @@ async function lookAtOwnParts(daemon: Daemon): Promise<string | undefined> {
   if (error !== undefined) return `a recording agent stand-in did not start: ${excerpt(error.trim(), 300)}`
   const lost = await daemon.terminals.lost()
   if (lost.length > 0) return `the terminal server of ${daemon.root} died: ${daemon.terminals.kind} session ${lost.join(', ')} is gone, and nobody ended it`
-  const dead = await deadAgents(daemon)
-  return dead.length === 0 ? undefined : `a recording agent stand-in died: ${dead.map(({ session, pid }) => `that of session ${session} (process ${pid})`).join(', ')} is gone without a word, and its terminal session lives`
+  // Whoever ends a session may end its agent first.
+  if (deadAgents(daemon).length === 0 || await comes(() => deadAgents(daemon).length === 0, 1000)) return undefined
+  const dead = deadAgents(daemon)
+  return `a recording agent stand-in died: ${dead.map(({ session, pid }) => `that of session ${session} (process ${pid})`).join(', ')} is gone without a word, and its shell lives`
 }
 
 function lives(pid: number): boolean {
@@ -28,14 +30,11 @@ function lives(pid: number): boolean {
   return process !== undefined && isAlive(process)
 }
 
-/** Stand-ins that are gone without having written why, in sessions that live; not those that a check killed. */
-async function deadAgents(daemon: Daemon): Promise<{ session: string; pid: number }[]> {
+/** Stand-ins that are gone without having written why, and whose shell lives: who ends a session ends that, too. Not those that a check killed. */
+function deadAgents(daemon: Daemon): { session: string; pid: number }[] {
   const events = agentEvents(daemon.agentLog)
-  const silent = events.filter(({ event, pid }) => event === 'started' && !daemon.killed.has(pid) && !lives(pid) && !events.some((other) => other.pid === pid && (other.event === 'signal' || other.event === 'end-of-input')))
-  if (silent.length === 0) return []
-  // The terminals after the agents: one that was ended in between took its agent along.
-  const living = await daemon.terminals.list()
-  return silent.filter(({ session }) => living.includes(session) && !events.some((other) => other.session === session && other.event === 'started' && lives(other.pid)))
+  const spoken = new Set(events.filter(({ event }) => event === 'signal' || event === 'end-of-input').map(({ pid }) => pid))
+  return events.filter(({ event, pid, parent }) => event === 'started' && !daemon.killed.has(pid) && !spoken.has(pid) && !lives(pid) && parent !== undefined && lives(parent))
 }
 
 /** Room below which nothing that fails can be blamed on AO: a database, a worktree and a log grow by less. Bytes. */

@@ -51,4 +51,4 @@ process.stdin.on('end', () => {
   process.exit(0)
 })
 // Last: whoever sees it may write to it, or end it, at once.
-write({ event: 'started', argv, cwd: process.cwd(), env })
+write({ event: 'started', parent: process.ppid, argv, cwd: process.cwd(), env })
