@@ -4,7 +4,7 @@ import { html, type Html } from './html.ts'
 import { count } from './numbers.ts'
 import { command, type Page } from './parts.ts'
 
-const kinds = { new: 'not known of this version', known: 'known of this version', stale: 'known, and not found any more' } as const
+const kinds = { new: ' (not known of this version)', known: ' of this version', stale: ' (known, and not found any more)' } as const
 type Kind = keyof typeof kinds
 
 /** Promises that were not kept, the new ones first and open; boxes to tick choose which are shown, without a script. */
@@ -20,7 +20,7 @@ export function findingsPart({ record }: Page): Html {
   const shown = (['new', 'stale', 'known'] as const).filter((kind) => of[kind].number > 0)
   if (shown.length === 0) return html``
   return html`<section id="findings" aria-labelledby="findings-title"><h2 id="findings-title">Findings</h2>
-<p class="hint">${shown.map((kind, index) => html`${index > 0 && ', '}${of[kind].number} ${kind} (${kinds[kind]})`)}${told < findings.length && html`; what several checks found is told once, so ${told} are below`}; as a text to paste: <a href="./findings.md">findings.md</a></p>
+<p class="hint">${shown.map((kind, index) => html`${index > 0 && ', '}${of[kind].number} ${kind}${kinds[kind]}`)}${told < findings.length && html`; what several checks found is told once, so ${told} are below`}; as a text to paste: <a href="./findings.md">findings.md</a></p>
 ${shown.length > 1 && html`<fieldset class="filter"><legend>Show</legend>${shown.map((kind) => html`<label><input type="checkbox" id="show-${kind}" checked> ${count(of[kind].number, `${kind} one`)}</label>`)}</fieldset>`}
 ${shown.map((kind) => of[kind].parts)}</section>`
 }

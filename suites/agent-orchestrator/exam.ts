@@ -164,7 +164,7 @@ export class Exam {
   #lookAt({ status, text, body, shown }: Answer, name: string, route: string, mayFail: boolean): void {
     if (status >= 500 && status !== 501 && status !== 503) {
       this.seen.serverErrors = [...this.seen.serverErrors, { shown, requestId: typeof body.requestId === 'string' ? body.requestId : '', again: this.again() }]
-      if (!mayFail) this.finding(`5xx ${name}`, 'a request is answered, and a mistake of the client is told to the client: never a server error', shown)
+      if (!mayFail) this.finding(`5xx ${name}`, `${name}: what is wrong is told to the client, and is never a server error`, shown)
     }
     if (status >= 400 && !route.startsWith('//')) {
       const whole = ['error', 'code', 'message', 'requestId'].every((key) => typeof body[key] === 'string' && body[key] !== '')
@@ -307,7 +307,7 @@ export class Exam {
     const after = await this.holdings()
     for (const kind of ['projects', 'rows', 'worktrees', 'branches', 'terminals', 'agents'] as const) {
       const fresh = after[kind].filter((one) => !before[kind].includes(one) && !(kind === 'agents' && before.rows.includes(one.split(' ')[0] ?? '')))
-      if (fresh.length > 0) this.finding(`leftover ${kind} ${name}`, `an operation that fails leaves no ${leftovers[kind].one}`, `${shown}; left: ${fresh.join(', ')}`, 'high', leftovers[kind].show)
+      if (fresh.length > 0) this.finding(`leftover ${kind} ${name}`, `${name}: an operation that fails leaves no ${leftovers[kind].one}`, `${shown}; left: ${fresh.join(', ')}`, 'high', leftovers[kind].show)
     }
     return after
   }
