@@ -88,7 +88,7 @@ test.concurrent('a daemon that answers as promised gives no finding', async () =
 
 /** The life of sessions and orchestrators. */
 const lives = [
-  ...Object.keys(spawnChecks).filter((title) => /^3\.[4-9] /.test(title)), ...Object.keys(orchestratorChecks), '7.1 opencode has no hooks of its own',
+  ...Object.keys(spawnChecks).filter((title) => /^3\.[4-9] /.test(title)), ...Object.keys(orchestratorChecks), '7.1 opencode has no hooks of its own', '10 events of lane x',
 ]
 test.concurrent('a daemon that keeps its promises of sessions and orchestrators gives no finding', async () => {
   const found = await examine([...lives, removed, places, fourAtOnce, noTerminal, agentFlag, restarted])
@@ -98,7 +98,7 @@ test.concurrent('a daemon that keeps its promises of sessions and orchestrators 
 const lifeFaults: Readonly<Record<string, readonly string[]>> = {
   'ls-shows-all': ['ls-project', 'ls-terminated', 'session-ls'], 'query-unread': ['ls-query project=other', 'ls-query active=false'], 'cleans-dirty': ['work-lost'], 'get-is-bare': ['get', 'get-activity'], 'rename-forgets': ['rename'], 'restores-row-alone': ['restored-agent'],
   'cleans-living': ['cleanup-live'], 'cleans-again': ['cleanup-again'], 'project-untold': ['project'], 'orchestrators-forgotten': ['list'], 'any-is-orchestrator': ['accepted GET /orchestrators/{}: a worker'], 'clean-keeps-old': ['clean-old'],
-  'hooks-for-all': ['hook-config'],
+  'hooks-for-all': ['hook-config'], 'restores-twice': ['restore-at-once', 'accepted POST /sessions/{}/restore: a session that lives'], 'restart-loses-work': ['work-lost-by-restart'], 'creates-untold': ['untold'],
 }
 test.concurrent(`of sessions and orchestrators are found: ${Object.keys(lifeFaults).join(', ')}`, async () => {
   const ids = (await examine(lives, Object.keys(lifeFaults).join(','))).map(({ id }) => id)

@@ -40,6 +40,7 @@ function daemon() {
   mkdirSync(data, { recursive: true })
   const state = quietly(() => JSON.parse(readFileSync(stateFile, 'utf8'))) ?? { projects: [], sessions: [], events: [] }
   if (broken('forgets-projects')) state.projects = []
+  if (broken('restart-loses-work')) for (const { path } of state.sessions) rmSync(join(path, '.env'), { force: true })
   if (broken('forgets-ended')) state.sessions = state.sessions.filter(({ isTerminated }) => !isTerminated)
   if (broken('rewrites-log')) for (const event of state.events) event.createdAt = now()
   const countsFrom = broken('counts-on-anew') ? (state.events.at(-1)?.seq ?? 0) + 10 : 0
@@ -170,7 +171,7 @@ function daemon() {
       throw error
     }
     state.sessions.push(session)
-    happen('session_created', session)
+    if (!broken('creates-untold')) happen('session_created', session)
     return session
   }
   /** Takes back what a spawn has made, whole. */
@@ -250,7 +251,7 @@ function daemon() {
     },
     'POST /sessions/{}/restore': ([id]) => {
       const session = sessionOf(id)
-      if (!session.isTerminated) throw new Refused(409, 'SESSION_NOT_RESTORABLE')
+      if (!session.isTerminated && !broken('restores-twice')) throw new Refused(409, 'SESSION_NOT_RESTORABLE')
       if (!broken('restores-row-alone')) start(session)
       Object.assign(session, { isTerminated: false, activity: { state: 'idle', lastActivityAt: now() } })
       happen('session_updated', session)
