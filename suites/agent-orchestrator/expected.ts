@@ -114,6 +114,7 @@ const known: readonly Known[] = [
   { step: '3.7 kill ends a session of kimi', id: 'worktree-gone' },
   { step: '3.7 kill of what is not there', id: 'accepted POST /sessions/{}/kill: an unknown session' },
   { step: '3.8 three restores at once', id: 'restore-at-once', sometimes: true },
+  { step: '3.8 three restores at once', id: 'restored-at-once', sometimes: true },
   { step: '3.9 uncommitted work outlives kill, cleanup and a restart', id: 'work-lost-by-restart', from: 19.5 },
   { step: '3.9 cleanup prunes the worktrees of ended sessions', id: 'cleanup-again' },
   { step: '3.9 cleanup prunes the worktrees of ended sessions', id: 'cleanup-left claude-code', until: 10 },
