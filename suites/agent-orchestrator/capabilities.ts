@@ -6,8 +6,6 @@ export const capabilities = z.object({
   terminal: z.enum(['zellij', 'tmux']),
   /** `GET /api/v1/projects`, from its own OpenAPI text. */
   routes: z.array(z.string()),
-  /** Flags of `ao spawn`. */
-  spawnFlags: z.array(z.string()),
   /** Highest migration of the database; 0 where it keeps none, or could not be read. */
   schema: z.number(),
   /** Its cleanup tells which sessions it skipped; since then its own files do not make worktrees dirty. */
@@ -27,6 +25,3 @@ export function routesIn(yaml: string): string[] {
   }
   return routes
 }
-
-/** Long flags in the help text of a command. */
-export const flagsIn = (help: string): string[] => [...new Set([...help.matchAll(/--([a-z][a-z-]+)/g)].map(([, name]) => name ?? ''))]

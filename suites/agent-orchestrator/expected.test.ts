@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Capabilities } from './capabilities.ts'
 import { expectedFindings } from './expected.ts'
 
-const can = (schema: number, more: Partial<Capabilities> = {}): Capabilities => ({ terminal: 'zellij', routes: [], spawnFlags: [], schema, ...more })
+const can = (schema: number, more: Partial<Capabilities> = {}): Capabilities => ({ terminal: 'zellij', routes: [], schema, ...more })
 const dirty = '7.1 hooks of claude-code are in the worktree'
 const dash = '5.1 send keeps a leading dash'
 

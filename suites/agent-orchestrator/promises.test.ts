@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { hasInEnvironment, readProcesses } from '../../harness/processes/table.ts'
-import { flagsIn, routesIn } from './capabilities.ts'
+import { routesIn } from './capabilities.ts'
 import { cdcChecks } from './checks/cdc.ts'
 import { daemonChecks } from './checks/daemon.ts'
 import { hookChecks } from './checks/hooks.ts'
@@ -213,8 +213,7 @@ test.concurrent('a finding says how to see it by hand', async () => {
   expect(finding?.happened).toMatch(/POST \/api\/v1\/sessions\/nobody-1\/kill -> 200/)
 })
 
-test('routes and flags are read from what AO says of itself', () => {
+test('routes are read from what AO says of itself', () => {
   const yaml = 'openapi: 3.1.0\npaths:\n  /api/v1/projects:\n    get:\n      x: y\n    post:\n      x: y\n  "/api/v1/sessions/{sessionId}/kill":\n    post: {}\ncomponents:\n  /no:\n    get:\n'
   expect(routesIn(yaml)).toEqual(['GET /api/v1/projects', 'POST /api/v1/projects', 'POST /api/v1/sessions/{}/kill'])
-  expect(flagsIn('  --project string\n  --agent, --project')).toEqual(['project', 'agent'])
 })

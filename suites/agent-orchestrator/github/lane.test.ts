@@ -19,7 +19,7 @@ interface Stage { readonly root: string; readonly world: World; readonly lane: L
 async function makeStage(port = 1, binary = process.execPath): Promise<Stage> {
   const root = mkdtempSync(join(tmpdir(), 'lane-'))
   const daemon = new Daemon({ root, binary, port, terminal: 'zellij', env: { PATH: process.env.PATH ?? '' } })
-  const world = new World(daemon, { terminal: 'zellij', routes: [], spawnFlags: [], schema: 0 }, () => [])
+  const world = new World(daemon, { terminal: 'zellij', routes: [], schema: 0 }, () => [])
   return { root, world, lane: await LaneGitHub.of(world) }
 }
 async function removeStage({ lane, root }: Stage): Promise<void> {

@@ -5,7 +5,7 @@ import { step, type StepContext } from '../../../harness/suite.ts'
 import { excerpt } from '../../../harness/redaction/excerpt.ts'
 import { fail, verdictOf } from '../../../harness/verdict.ts'
 import { cacheDirectory, keyOf, madeOnce } from '../../../helpers/cached.ts'
-import { flagsIn, routesIn, type Capabilities } from '../capabilities.ts'
+import { routesIn, type Capabilities } from '../capabilities.ts'
 import { Exam, Seen } from '../exam.ts'
 import { schemaOf } from '../database.ts'
 import type { Daemon } from '../daemon.ts'
@@ -32,7 +32,7 @@ export const bootstrap = lane({
       fact('version.ao', version.trim())
     })
     const { terminal, zellij } = await step('doctor', (context) => look(context, binary))
-    const can = await step('capabilities', (context) => ask(context, { binary, can: { terminal, routes: [], spawnFlags: [], schema: 0 }, ...(zellij !== undefined && { zellij }) }))
+    const can = await step('capabilities', (context) => ask(context, { binary, can: { terminal, routes: [], schema: 0 }, ...(zellij !== undefined && { zellij }) }))
     return { binary, can, ...(commit !== undefined && { commit }), ...(zellij !== undefined && { zellij }) }
   },
 })
@@ -73,7 +73,7 @@ function commitIn(program: string): string | undefined {
 /** Which terminal program this version looks for, and whether a real one is there. */
 async function look(context: StepContext, binary: string): Promise<{ terminal: Capabilities['terminal']; zellij?: string }> {
   const { options, env, fact, note } = context
-  const probe = daemonOf(context, { binary, can: { terminal: 'zellij', routes: [], spawnFlags: [], schema: 0 } }, 'stranger')
+  const probe = daemonOf(context, { binary, can: { terminal: 'zellij', routes: [], schema: 0 } }, 'stranger')
   const { stdout, stderr } = await probe.ao(['doctor', '--json'])
   let names: string[]
   try {
@@ -116,8 +116,7 @@ async function ask(context: StepContext, built: Pick<Built, 'binary' | 'can' | '
   } finally {
     await daemon.stop()
   }
-  const { stdout: help } = await daemon.ao(['spawn', '--help'])
-  return { terminal: built.can.terminal, routes: routesIn(openapi), spawnFlags: flagsIn(help), schema: readSchema(context, daemon), tellsSkipped: /^\s+skipped:/m.test(openapi) }
+  return { terminal: built.can.terminal, routes: routesIn(openapi), schema: readSchema(context, daemon), tellsSkipped: /^\s+skipped:/m.test(openapi) }
 }
 
 function readSchema({ fact }: StepContext, daemon: Daemon): number {

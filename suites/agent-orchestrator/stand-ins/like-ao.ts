@@ -52,7 +52,7 @@ export async function likeAo(faults = '', more: Readonly<Record<string, string>>
   const ticks = join(daemon.data, 'ticks')
   const routes: string[] = []
   return {
-    daemon, routes, world: new World(daemon, { terminal: 'zellij', routes, spawnFlags: [], schema: 0 }, outside.asked),
+    daemon, routes, world: new World(daemon, { terminal: 'zellij', routes, schema: 0 }, outside.asked),
     rounds: () => existsSync(ticks) ? statSync(ticks).size : 0,
     remove: async () => {
       await daemon.stop()
