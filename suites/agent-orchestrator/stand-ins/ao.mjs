@@ -446,7 +446,7 @@ const needed = { spawn: ['--project'], send: ['--session', '--message'] }
 /** What is wrong with a command line before anybody is asked. */
 const misuse = (command, args) => {
   const words = args.findIndex((word) => word.startsWith('-'))
-  const missing = (needed[command] ?? []).find((name) => !flag(args, name) && !args.includes('--help'))
+  const missing = (needed[command] ?? []).find((name) => !flag(args, name))
   if (missing) return `${missing} is required`
   if (/^(?:session|project)$/.test(command) && args[0] === 'get' && (words === -1 ? args.length : words) !== 2) return `${command} get takes one id`
   return command === 'status' && args.some((word) => word !== '--json') ? `unknown flag ${args[0]}` : undefined
@@ -555,7 +555,7 @@ async function main([command, ...args]) {
     const told = await asked('POST', `/sessions/${id}/pr/claim`, { pr, allowTakeover: !args.includes('--no-takeover') })
     return args.includes('--json') ? say(told) : say(`claimed ${told.prs[0].url}${told.branchChanged ? `, now on ${told.prs[0].head}` : ''}`)
   }
-  if (command === 'spawn' && !args.includes('--help')) {
+  if (command === 'spawn') {
     const pr = flag(args, '--claim-pr')
     if (!pr && args.includes('--no-takeover')) giveUp('usage: --no-takeover needs --claim-pr', 2)
     const { session } = await asked('POST', '/sessions', { projectId: flag(args, '--project'), harness: flag(args, '--harness') ?? (broken('agent-flag-lost') ? undefined : flag(args, '--agent')), prompt: flag(args, '--prompt'), branch: flag(args, '--branch') })
@@ -568,7 +568,6 @@ async function main([command, ...args]) {
     }
     return say(`spawned session ${session.id} (${session.status})${pr ? ` (claimed ${pr})` : ''}`)
   }
-  if (command === 'spawn' && args.includes('--help')) return say('--project --harness --agent --prompt --branch')
   return giveUp(`unknown command ${command}`, 2)
 }
 
