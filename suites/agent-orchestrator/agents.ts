@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import type { ProcessIdentity } from '../../harness/processes/table.ts'
 import { waitFor } from '../../helpers/wait-for.ts'
 
 /** What a recording stand-in for an agent wrote down. */
@@ -9,8 +10,9 @@ interface AgentEvent {
   /** AO_SESSION_ID of its environment. */
   readonly session: string
   readonly event: 'started' | 'line' | 'hook' | 'signal' | 'end-of-input'
-  /** The process that started it. */
-  readonly parent?: number
+  /** When its process began, and which one started it; both where it has `started`. */
+  readonly startTime?: number
+  readonly parent?: ProcessIdentity
   readonly argv?: readonly string[]
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>

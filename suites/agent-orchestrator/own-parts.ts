@@ -34,7 +34,8 @@ function lives(pid: number): boolean {
 function deadAgents(daemon: Daemon): { session: string; pid: number }[] {
   const events = agentEvents(daemon.agentLog)
   const spoken = new Set(events.filter(({ event }) => event === 'signal' || event === 'end-of-input').map(({ pid }) => pid))
-  return events.filter(({ event, pid, parent }) => event === 'started' && !daemon.killed.has(pid) && !spoken.has(pid) && !lives(pid) && parent !== undefined && lives(parent))
+  return events.filter(({ event, pid, startTime, parent }) => event === 'started' && startTime !== undefined && parent !== undefined
+    && !daemon.killed.has(pid) && !spoken.has(pid) && !isAlive({ pid, startTime }) && isAlive(parent))
 }
 
 /** Room below which nothing that fails can be blamed on AO: a database, a worktree and a log grow by less. Bytes. */
