@@ -19,10 +19,18 @@ async function lookAtOwnParts(daemon: Daemon): Promise<string | undefined> {
   if (error !== undefined) return `a recording agent stand-in did not start: ${excerpt(error.trim(), 300)}`
   const lost = await daemon.terminals.lost()
   if (lost.length > 0) return `the terminal server of ${daemon.root} died: ${daemon.terminals.kind} session ${lost.join(', ')} is gone, and nobody ended it`
+  return undefined
+}
+
+/** How long a session may take to end after its agent, on a busy machine. Milliseconds. */
+const patienceMs = 8000
+
+/** @returns which agents died that what was found may be due to */
+async function lookAtAgents(exam: Exam): Promise<string | undefined> {
+  const blamed = (): { session: string; pid: number }[] => deadAgents(exam.daemon).filter(({ session }) => exam.tellsOf(session))
   // Whoever ends a session may end its agent first.
-  if (deadAgents(daemon).length === 0 || await comes(() => deadAgents(daemon).length === 0, 1000)) return undefined
-  const dead = deadAgents(daemon)
-  return `a recording agent stand-in died: ${dead.map(({ session, pid }) => `that of session ${session} (process ${pid})`).join(', ')} is gone without a word, and its shell lives`
+  if (blamed().length === 0 || await comes(() => blamed().length === 0, patienceMs)) return undefined
+  return `a recording agent stand-in died: ${blamed().map(({ session, pid }) => `that of session ${session} (process ${pid})`).join(', ')} is gone without a word, and its shell lives`
 }
 
 function lives(pid: number): boolean {
@@ -93,7 +101,7 @@ async function expectOwnParts(exam: Exam): Promise<void> {
     daemon.ended = full
     throw fail('resources', full, { remedy: 'free some space, or set SMOKE_WORKSPACE to another place; what was found about AO meanwhile does not count' })
   }
-  const dead = died.get(daemon) ?? await lookAtOwnParts(daemon)
+  const dead = died.get(daemon) ?? await lookAtOwnParts(daemon) ?? await lookAtAgents(exam)
   if (dead === undefined) return
   died.set(daemon, dead)
   exam.forget()
