@@ -203,7 +203,9 @@ function daemon() {
       const living = quietly(() => zellij('list-sessions', '--no-formatting')) ?? ''
       for (const session of state.sessions.filter((one) => !one.isTerminated)) {
         const lives = living.split('\n').some((line) => line.startsWith(`${session.id} `) && !line.includes('(EXITED')) && (broken('end-untold') || !existsSync(ended(session.id)))
-        if ((lives && !broken('reaps-living')) || broken('never-reaps') || (broken('spares-waiting') && session.activity.state === 'waiting_input')) continue
+        // Not before somebody worked: agents that are not up yet could not be killed by a check.
+        const reapsLiving = broken('reaps-living') && state.events.some(({ payload }) => payload.activity === 'active')
+        if ((lives && !reapsLiving) || broken('never-reaps') || (broken('spares-waiting') && session.activity.state === 'waiting_input')) continue
         if (!broken('reaps-unsaid')) session.reason = 'reaped: its terminal is gone'
         if (broken('reaped-idle')) session.isTerminated = true
         else setActivity(session, 'exited')
