@@ -1,5 +1,4 @@
 import { existsSync, readFileSync } from 'node:fs'
-import type { ProcessIdentity } from '../../harness/processes/table.ts'
 import { waitFor } from '../../helpers/wait-for.ts'
 
 /** What a recording stand-in for an agent wrote down. */
@@ -10,9 +9,6 @@ interface AgentEvent {
   /** AO_SESSION_ID of its environment. */
   readonly session: string
   readonly event: 'started' | 'line' | 'hook' | 'signal' | 'end-of-input'
-  /** When its process began, and which one started it; both where it has `started`. */
-  readonly startTime?: number
-  readonly parent?: ProcessIdentity
   readonly argv?: readonly string[]
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>

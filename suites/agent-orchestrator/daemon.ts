@@ -93,8 +93,6 @@ exec ${[process.execPath, standIn('agent.mjs'), program, this.agentLog].map(shel
     this.terminals = terminal === 'tmux' ? tmuxTerminals(this.env, tmuxLog) : zellij === undefined ? standInTerminals(join(root, 'z'), join(root, 'bin', 'zellij'), ours) : zellijTerminals(join(root, 'bin', 'zellij'), ours)
   }
 
-  /** Processes of agents that a check killed: they are gone, and nothing is wrong. */
-  readonly killed = new Set<number>()
   /** Why nothing can be asked of it any more, once its process was found gone though nobody had stopped it. */
   ended: string | undefined
 

@@ -103,11 +103,6 @@ export class Exam {
     return [linesOf(this.#deeds, this.daemon.made), ...(show === undefined ? [] : [show])].filter((line) => line !== '').join('\n')
   }
 
-  /** Whether something was found that tells of a session, or that is seen with it. */
-  tellsOf(session: string): boolean {
-    return [...this.#found.values()].some(({ finding: { happened, reproduce } }) => happened.includes(session) || reproduce.includes(variableOf(session)))
-  }
-
   /** Records what was found; call it when the check has ended, however it did. */
   flush(): void {
     for (const { finding, also } of this.#found.values()) {

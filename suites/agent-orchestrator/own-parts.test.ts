@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { commandOf, hasInEnvironment, identify, readProcesses } from '../../harness/processes/table.ts'
 import { signalProcess } from '../../harness/sandbox/finish.ts'
-import { agentEvents } from './agents.ts'
 import { prClaimChecks } from './checks/pr-claim.ts'
 import { sendChecks } from './checks/send.ts'
 import type { Finding } from '../../harness/suite.ts'
@@ -39,10 +38,6 @@ const parts: Readonly<Record<string, { readonly checks: AoChecks; readonly first
       const directory = join(daemon.root, 'z')
       for (const file of readdirSync(directory).filter((name) => name.endsWith('.name'))) kill(Number(readFileSync(join(directory, file), 'utf8').split('\n')[1]))
     },
-  },
-  'an agent stand-in': {
-    checks: sendChecks, first: ['5.1 send reaches the agent, and the screen'], then: ['5.1 send keeps umlauts and emoji', '5.2 the sender stands before the message'], says: 'a recording agent stand-in died: that of session ws-1 (process ',
-    end: ({ daemon }) => { for (const { pid } of agentEvents(daemon.agentLog).filter(({ event }) => event === 'started')) kill(pid) },
   },
   "the program of an agent's stand-in": {
     checks: sendChecks, first: [], then: ['5.1 send reaches the agent, and the screen', '5.2 the sender stands before the message'], says: 'a recording agent stand-in did not start: ',

@@ -2,7 +2,6 @@ import { existsSync, readFileSync, statfsSync } from 'node:fs'
 import { identify, isAlive } from '../../harness/processes/table.ts'
 import { excerpt } from '../../harness/redaction/excerpt.ts'
 import { fail, VerdictError } from '../../harness/verdict.ts'
-import { agentEvents } from './agents.ts'
 import { comes } from './comes.ts'
 import type { Daemon } from './daemon.ts'
 import type { Exam } from './exam.ts'
@@ -22,28 +21,9 @@ async function lookAtOwnParts(daemon: Daemon): Promise<string | undefined> {
   return undefined
 }
 
-/** How long a session may take to end after its agent, on a busy machine. Milliseconds. */
-const patienceMs = 8000
-
-/** @returns which agents died that what was found may be due to */
-async function lookAtAgents(exam: Exam): Promise<string | undefined> {
-  const blamed = (): { session: string; pid: number }[] => deadAgents(exam.daemon).filter(({ session }) => exam.tellsOf(session))
-  // Whoever ends a session may end its agent first.
-  if (blamed().length === 0 || await comes(() => blamed().length === 0, patienceMs)) return undefined
-  return `a recording agent stand-in died: ${blamed().map(({ session, pid }) => `that of session ${session} (process ${pid})`).join(', ')} is gone without a word, and its shell lives`
-}
-
 function lives(pid: number): boolean {
   const process = identify(pid)
   return process !== undefined && isAlive(process)
-}
-
-/** Stand-ins that are gone without having written why, and whose shell lives: who ends a session ends that, too. Not those that a check killed. */
-function deadAgents(daemon: Daemon): { session: string; pid: number }[] {
-  const events = agentEvents(daemon.agentLog)
-  const spoken = new Set(events.filter(({ event }) => event === 'signal' || event === 'end-of-input').map(({ pid }) => pid))
-  return events.filter(({ event, pid, startTime, parent }) => event === 'started' && startTime !== undefined && parent !== undefined
-    && !daemon.killed.has(pid) && !spoken.has(pid) && !isAlive({ pid, startTime }) && isAlive(parent))
 }
 
 /** Room below which nothing that fails can be blamed on AO: a database, a worktree and a log grow by less. Bytes. */
@@ -101,7 +81,7 @@ async function expectOwnParts(exam: Exam): Promise<void> {
     daemon.ended = full
     throw fail('resources', full, { remedy: 'free some space, or set SMOKE_WORKSPACE to another place; what was found about AO meanwhile does not count' })
   }
-  const dead = died.get(daemon) ?? await lookAtOwnParts(daemon) ?? await lookAtAgents(exam)
+  const dead = died.get(daemon) ?? await lookAtOwnParts(daemon)
   if (dead === undefined) return
   died.set(daemon, dead)
   exam.forget()

@@ -47,7 +47,6 @@ async function killAgent(exam: Exam, session: string): Promise<void> {
   const agent = started && identify(started.pid)
   if (!agent) throw fail('check-failed', `the agent of session ${session} did not start within 15 s, or ended at once`)
   await exam.api('POST', '/sessions/{}/activity', [session], active)
-  exam.daemon.killed.add(agent.pid)
   signalProcess(agent, 'SIGKILL')
 }
 

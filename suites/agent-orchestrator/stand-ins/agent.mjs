@@ -13,9 +13,6 @@ if (argv[0] === '--version' || argv[0] === 'version' || argv[0] === '-v') {
 const write = (event) => { appendFileSync(log, `${JSON.stringify({ at: Date.now(), agent: name, pid: process.pid, session: process.env.AO_SESSION_ID ?? '', ...event })}\n`) }
 const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => key.startsWith('AO_') || key === 'PATH' || key === 'HOME'))
 
-/** When a process began, as the kernel counts: its number alone is soon another's. */
-const startTimeOf = (pid) => Number(readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')[19])
-
 const hookFiles = ['.claude/settings.local.json', '.codex/hooks.json', '.qwen/settings.json']
 function runHooks(event, payload) {
   for (const file of hookFiles.map((path) => join(process.cwd(), path)).filter((path) => existsSync(path))) {
@@ -55,4 +52,4 @@ for (const event of ['end', 'error']) process.stdin.on(event, () => {
   process.exit(0)
 })
 // Last: whoever sees it may write to it, or end it, at once.
-write({ event: 'started', startTime: startTimeOf(process.pid), parent: { pid: process.ppid, startTime: startTimeOf(process.ppid) }, argv, cwd: process.cwd(), env })
+write({ event: 'started', argv, cwd: process.cwd(), env })
