@@ -93,7 +93,7 @@ exec ${[process.execPath, standIn('agent.mjs'), program, this.agentLog].map(shel
     this.terminals = terminal === 'tmux' ? tmuxTerminals(this.env, tmuxLog) : zellij === undefined ? standInTerminals(join(root, 'z'), join(root, 'bin', 'zellij'), ours) : zellijTerminals(join(root, 'bin', 'zellij'), ours)
   }
 
-  /** Why nothing can be asked of it any more, once its process was found gone though nobody had stopped it. */
+  /** Why nothing can be asked of it any more: its process was found gone though nobody had stopped it, or the disk is full. */
   ended: string | undefined
 
   get data(): string { return join(this.root, 'data') }

@@ -15,6 +15,6 @@ test('whoever wants to leave this machine is refused and counted; what is on it 
     expect(plain.exitCode).toBe(128)
     expect(outside.asked()).toEqual(['github.com:443', expect.stringMatching(/^\/nobody\.git\//), expect.stringMatching(/^http:\/\/example\.com\/app\.git\//)])
   } finally {
-    await outside.close()
+    outside.close()
   }
 })

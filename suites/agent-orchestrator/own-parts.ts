@@ -17,8 +17,7 @@ async function lookAtOwnParts(daemon: Daemon): Promise<string | undefined> {
   const error = existsSync(daemon.standInErrors) ? readFileSync(daemon.standInErrors, 'utf8').split('\n').find((line) => startError.test(line)) : undefined
   if (error !== undefined) return `a recording agent stand-in did not start: ${excerpt(error.trim(), 300)}`
   const lost = await daemon.terminals.lost()
-  if (lost.length > 0) return `the terminal server of ${daemon.root} died: ${daemon.terminals.kind} session ${lost.join(', ')} is gone, and nobody ended it`
-  return undefined
+  return lost.length === 0 ? undefined : `the terminal server of ${daemon.root} died: ${daemon.terminals.kind} session ${lost.join(', ')} is gone, and nobody ended it`
 }
 
 function lives(pid: number): boolean {

@@ -85,7 +85,7 @@ export function checksLane(name: string, proves: string, definition: ChecksLane)
           }
         }
       } finally {
-        await outside.close()
+        outside.close()
       }
       return facts
     },

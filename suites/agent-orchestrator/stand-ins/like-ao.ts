@@ -56,7 +56,7 @@ export async function likeAo(faults = '', more: Readonly<Record<string, string>>
     rounds: () => existsSync(ticks) ? statSync(ticks).size : 0,
     remove: async () => {
       await daemon.stop()
-      await outside.close()
+      outside.close()
       await Promise.all((await daemon.terminals.list()).map((name) => daemon.terminals.kill(name)))
       // One that was told not to end may have no run file any more.
       const left = readProcesses().filter(({ pid }) => hasInEnvironment(pid, 'AO_DATA_DIR', daemon.data)).flatMap(({ pid }) => identify(pid) ?? [])
