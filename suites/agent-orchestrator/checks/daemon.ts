@@ -7,18 +7,8 @@ import { signalProcess } from '../../../harness/sandbox/finish.ts'
 import { waitFor } from '../../../helpers/wait-for.ts'
 import { agentEvent } from '../agents.ts'
 import type { CliAnswer, Daemon } from '../daemon.ts'
-import { isRecord, showCli, type Exam } from '../exam.ts'
+import { jsonOf, showCli, type Exam } from '../exam.ts'
 import { aoCheck, type AoChecks } from '../lanes/checks-lane.ts'
-
-/** What the command line printed, as an object; an empty one where it is none: what is missing in it is a finding. */
-export const jsonOf = ({ stdout }: CliAnswer): Readonly<Record<string, unknown>> => {
-  try {
-    const value: unknown = JSON.parse(stdout)
-    return isRecord(value) ? value : {}
-  } catch {
-    return {}
-  }
-}
 
 const status = async (exam: Exam, env: Readonly<Record<string, string>> = {}): Promise<Readonly<Record<string, unknown>>> => jsonOf(await exam.ao(['status', '--json'], { env }))
 const runFileOf = ({ runFile }: Daemon): Readonly<Record<string, unknown>> => {
